@@ -1,0 +1,49 @@
+/** `npm run build`: the controller as one file, which is all that the image holds beside Node. */
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { root } from './process.ts';
+
+export interface BundleOptions {
+  /** Where the bundle goes; its source map goes beside it with `.map` added. */
+  readonly outfile: string;
+}
+
+/**
+ * Bundles `src/main.ts` for Node 24. The same sources give the same bytes, wherever and whenever it is built.
+ * @throws when a source does not compile; nothing is written then
+ */
+export async function buildBundle({ outfile }: BundleOptions): Promise<void> {
+  mkdirSync(dirname(resolve(outfile)), { recursive: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['src/main.ts'],
+    outfile: resolve(outfile),
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    // Error names and logs show the names of classes and functions.
+    keepNames: true,
+    legalComments: 'none',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    // Optional native parts of `ws`, which does without them.
+    external: ['bufferutil', 'utf-8-validate'],
+    // CommonJS dependencies call require(); the name is ours so that no identifier of the bundle meets it.
+    banner: {
+      js: "import { createRequire as belayCreateRequire } from 'node:module'; const require = belayCreateRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
+    logLimit: 20,
+  });
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { outfile: { type: 'string', default: resolve(root, 'dist/main.mjs') } } });
+  await buildBundle({ outfile: values.outfile });
+  console.log(`${values.outfile}: ${(statSync(values.outfile).size / 1024 / 1024).toFixed(2)} MiB`);
+}

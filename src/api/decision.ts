@@ -1,0 +1,94 @@
+import * as z from 'zod';
+import * as c from './common.ts';
+import { conditions } from './conditions.ts';
+import { type ApiObject, defineKind } from './kind.ts';
+
+export const decisionSpec = c.object(
+  'spec is what was decided. It is immutable: to change your mind, create another Decision.',
+  {
+    run: c.objectName('run is the UpgradeRun it is for.'),
+    planHash: c.planHash('planHash is spec.planHash of that run; the Decision is void for any other plan.'),
+    choice: z
+      .enum(['SignOff', 'Rollback', 'Resume', 'Abort'])
+      .meta({ description: 'choice is SignOff, Rollback, Resume or Abort, out of status.choices of the run. Further choices will be added.' }),
+    verdict: z.enum(['Approved', 'Denied']).meta({ description: 'verdict is Approved or Denied. Default Approved.' }).default('Approved'),
+    method: z
+      .string()
+      .min(1)
+      .max(63)
+      .regex(/^[A-Z][A-Za-z]*$/)
+      .meta({ description: 'method is how to roll back, out of status.choices of the run; for Rollback only.' })
+      .optional(),
+    data: z
+      .enum(['Discard', 'Keep'])
+      .meta({ description: 'data is what happens to data written since the snapshot: Discard or Keep; for Rollback only.' })
+      .optional(),
+    reason: c.nonEmpty('reason is why, in your own words.').optional(),
+    evidence: c.text('evidence is a link to a ticket or a record.', 2048).optional(),
+    decidedBy: c.nonEmpty('decidedBy is the user who decided; filled in and checked at admission where the cluster can.', 256).optional(),
+    expires: c.instant('expires is when it becomes void if it was not used. Default: never.').optional(),
+  },
+  [
+    {
+      rule: 'self == oldSelf',
+      message: 'a Decision is immutable: create another one to change your mind',
+      reason: 'FieldValueForbidden',
+    },
+    {
+      rule: "(self.choice == 'Rollback') == has(self.method)",
+      message: "method is required for the choice Rollback and excluded for all others: copy it from the run's status.choices",
+      fieldPath: '.method',
+      check: ({ choice, method }) => (choice === 'Rollback') === (method !== undefined),
+    },
+    {
+      rule: "self.choice == 'Rollback' || !has(self.data)",
+      message: 'data is only for the choice Rollback: remove it',
+      fieldPath: '.data',
+      check: ({ choice, data }) => choice === 'Rollback' || data === undefined,
+    },
+  ],
+);
+
+export const decisionStatus = c.object('status is what became of it.', {
+  observedGeneration: c.observedGeneration,
+  conditions,
+  phase: z
+    .enum(['Pending', 'Accepted', 'Void'])
+    .meta({ description: 'phase is Pending, Accepted (the run acts on it) or Void.' })
+    .optional(),
+  message: c.text('message says why.').optional(),
+});
+
+export type DecisionSpec = z.output<typeof decisionSpec>;
+export type DecisionStatus = z.output<typeof decisionStatus>;
+export interface Decision extends ApiObject<DecisionSpec, DecisionStatus> {}
+export type DecisionChoice = DecisionSpec['choice'];
+
+export const decisionKind = defineKind({
+  kind: 'Decision',
+  plural: 'decisions',
+  shortNames: ['dec'],
+  description: 'Decision is what a person decided about one run: sign-off, rollback, resume or abort.',
+  writtenBy: 'people',
+  spec: decisionSpec,
+  status: decisionStatus,
+  maxNameLength: 63,
+  selectableFields: ['.spec.run'],
+  columns: [
+    { name: 'Run', type: 'string', jsonPath: '.spec.run', description: 'Run it is for' },
+    { name: 'Choice', type: 'string', jsonPath: '.spec.choice', description: 'What was chosen' },
+    { name: 'Verdict', type: 'string', jsonPath: '.spec.verdict', description: 'Approved or Denied' },
+    { name: 'By', type: 'string', jsonPath: '.spec.decidedBy', description: 'Who decided' },
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Pending, Accepted or Void' },
+  ],
+  example: `apiVersion: belay.dev/v1alpha1
+kind: Decision
+metadata:
+  name: portal-7-done
+spec:
+  run: portal-7
+  planHash: sha256:${'4be1'.repeat(16)}
+  choice: SignOff
+  reason: service desk agrees
+`,
+});

@@ -1,0 +1,23 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Manifest } from '../simulation/load.ts';
+
+const maxFiles = 1_000;
+
+/**
+ * The YAML and JSON files at a path: the file itself, or every file of the folder, sub-folders not included, by name.
+ * @throws RangeError nothing to read there
+ */
+export async function readManifests(path: string): Promise<Manifest[]> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    (cause: unknown) => {
+      throw new RangeError(`cannot read ${path}`, { cause });
+    },
+  );
+  const names = isFolder ? (await readdir(path)).filter((name) => /\.(ya?ml|json)$/.test(name)).toSorted() : [''];
+  if (names.length === 0) throw new RangeError(`${path} holds no file that ends in .yaml, .yml or .json`);
+  if (names.length > maxFiles) throw new RangeError(`${path} holds more than ${maxFiles} files`);
+  const files = names.map((name) => (name === '' ? path : join(path, name)));
+  return Promise.all(files.map(async (file) => ({ file, text: await readFile(file, 'utf8') })));
+}

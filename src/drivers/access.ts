@@ -1,0 +1,44 @@
+import { KubeError, isConflict, isForbidden, isInvalid, isNotFound, isTooManyRequests, isUnauthorized } from '../kube/kube-error.ts';
+import type { KubeClient } from '../kube/types.ts';
+import { PauseError, RetryError, TerminalError } from '../shared/errors.ts';
+import type { RunContext } from './contract.ts';
+
+/** The client for the user's objects: as the run's user when it names one. */
+export function userClient(client: KubeClient, context: Pick<RunContext, 'user'>): KubeClient {
+  return context.user === undefined ? client : client.as(context.user);
+}
+
+/**
+ * What a failed call means for the run: forbidden and refused need a person, everything else may pass.
+ * Errors of other kinds, and those that are decided already, stay as they are.
+ */
+export function meaningOf(error: unknown, doing: string): unknown {
+  if (!(error instanceof KubeError)) return error;
+  const message = `${doing}: ${error.message}`;
+  if (isForbidden(error)) return new PauseError('Forbidden', `${message}; grant the permission and resume`, { cause: error });
+  if (isInvalid(error) || error.status === 400) return new PauseError('RefusedByServer', message, { cause: error });
+  const reason = reasonOf(error);
+  return new RetryError(reason, message, {
+    cause: error,
+    ...(error.retryAfterMs === undefined ? {} : { afterMs: error.retryAfterMs }),
+  });
+}
+
+function reasonOf(error: KubeError): string {
+  if (isConflict(error)) return 'Conflict';
+  if (isNotFound(error)) return 'ObjectMissing';
+  if (isUnauthorized(error) || isTooManyRequests(error)) return 'ApiRefused';
+  return 'ApiUnavailable';
+}
+
+/** Runs one driver call and gives its failure the meaning for the run. */
+export async function call<T>(doing: string, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  try {
+    return await run();
+  } catch (error) {
+    throw meaningOf(error, doing);
+  }
+}
+
+export { PauseError, RetryError, TerminalError };

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import type { OwnerReference } from '../kube/types.ts';
+import type { Operation, RunContext } from './contract.ts';
+
+/** Label that puts a pod into the Service that selects it. Stands in the pod template always. */
+export const poolLabel = 'belay.dev/pool';
+/** Label of the ConfigMaps that name held workloads; the admission policy's binding selects by it. */
+export const heldLabel = 'belay.dev/held';
+/** Label of everything a run made, with the run's name. */
+export const runLabel = 'belay.dev/run';
+export const upgradeSetLabel = 'belay.dev/upgrade-set';
+/** UID of the run that works on the object. */
+export const lockAnnotation = 'belay.dev/lock';
+/** Operation that wrote the object last. */
+export const operationAnnotation = 'belay.dev/operation';
+/** Name of the run, on objects whose labels are the user's. */
+export const runAnnotation = 'belay.dev/run';
+
+/** Field managers: one per concern, because an apply that leaves out a field its manager owns removes it. */
+export const fieldManagers = { replicas: 'belay-replicas', images: 'belay-images' } as const;
+
+/** Is this field manager one of ours? JSON and merge patches count under the name of the process. */
+export function isOwnManager(manager: string): boolean {
+  return manager === 'belay' || manager.startsWith('belay-');
+}
+
+/** Labels of an object that a run creates. */
+export function ownLabels(context: RunContext): Record<string, string> {
+  return { [runLabel]: context.run, ...(context.upgradeSet === '' ? {} : { [upgradeSetLabel]: context.upgradeSet }) };
+}
+
+/** Ties an object to the run's life; not a controller reference, so that no workload controller lets go of it. */
+export function ownedByRun(context: RunContext): OwnerReference[] {
+  return [{ apiVersion: 'belay.dev/v1alpha1', kind: 'UpgradeRun', name: context.run, uid: context.runUID, controller: false }];
+}
+
+export function operationMark(operation: Operation): Record<string, string> {
+  return { [operationAnnotation]: operation.operation };
+}
+
+/** JSON pointer token. */
+export function pointer(...parts: readonly string[]): string {
+  return parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/** Text with sorted keys, so that equal values have equal texts. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** At most three of the names, sorted, and how many more. */
+export function briefList(names: readonly string[]): string {
+  const sorted = names.toSorted();
+  const shown = sorted.slice(0, 3).join(', ');
+  return sorted.length <= 3 ? shown : `${shown} and ${sorted.length - 3} more`;
+}

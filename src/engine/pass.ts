@@ -1,0 +1,260 @@
+/** One pass over one run: look once, decide, journal, at most one effect, status. */
+import { createHash } from 'node:crypto';
+import type { StepEntry, UpgradeRun, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
+import type { Drivers, Operation, RunContext } from '../drivers/contract.ts';
+import { currentStep, decide, type RunIntent } from '../planner/decide.ts';
+import { mergeHandles } from '../planner/journal.ts';
+import { canonicalJson, computeRollbackRun } from '../planner/plan.ts';
+import type { Move } from '../planner/move.ts';
+import { computeScope, computeWideScope } from '../planner/scope.ts';
+import { manifestKey } from '../planner/steps/keys.ts';
+import type { ValidDecision } from '../planner/verdict.ts';
+import { parseDuration } from '../shared/duration.ts';
+import type { EpochMs } from '../shared/clock.ts';
+import { RetryError, TerminalError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { isEnded, runOf, summarizeRun } from '../status/summarize-run.ts';
+import { executeEffect } from './execute.ts';
+import { advance, begin, heartbeat, initialEntries, note } from './journal.ts';
+import { observeWorld } from './observe.ts';
+import { toFailure } from './outcome.ts';
+import type { Stopwatch } from './stopwatch.ts';
+
+/** Where the journal lives. */
+export interface RunStore {
+  /** Replaces the status under the run's resourceVersion. @throws RetryError Conflict - somebody wrote in between */
+  writeStatus(run: UpgradeRun, status: UpgradeRunStatus): Promise<UpgradeRun>;
+  /** Creates the run beside `previous`, for the same set; the one that is there when the name is taken. */
+  createRun(previous: UpgradeRun, name: string, spec: UpgradeRunSpec): Promise<UpgradeRun>;
+  /** The run with this name; undefined when there is none. */
+  findRun(beside: UpgradeRun, name: string): Promise<UpgradeRun | undefined>;
+}
+
+export interface PassInput {
+  readonly run: UpgradeRun;
+  readonly drivers: Drivers;
+  readonly store: RunStore;
+  readonly stopwatch: Stopwatch;
+  /** API server's time. */
+  readonly now: () => EpochMs;
+  readonly decisions: readonly ValidDecision[];
+  readonly intent: RunIntent;
+  /** Lease transitions: which leader this is. */
+  readonly epoch: number;
+  /** Is this process still the leader, by its own clock? Asked right before every effect. */
+  readonly mayAct: () => boolean;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+export type PassOutcome =
+  | { readonly kind: 'again'; readonly run: UpgradeRun }
+  | { readonly kind: 'wait'; readonly run: UpgradeRun; readonly afterMs: number }
+  | { readonly kind: 'ended'; readonly run: UpgradeRun };
+
+/** A waiting step's consumed time reaches the journal at least this often. */
+const heartbeatMs = 60_000;
+
+/** Upgrade, restore, previous template, and room for methods to come. */
+const maxChain = 8;
+
+export async function runPass(input: PassInput): Promise<PassOutcome> {
+  const { run } = input;
+  if (isEnded(run.status?.phase)) {
+    input.stopwatch.forget(run.metadata.uid ?? '');
+    return { kind: 'ended', run };
+  }
+  if (run.status?.steps === undefined) return start(input);
+  if (run.status.phase === 'RollingBack') return followRollback(input);
+  if (run.status.epoch > input.epoch) throw new RetryError('NotLeader', 'a later leader has written to the run');
+  return apply(input, await think(input));
+}
+
+async function start(input: PassInput): Promise<PassOutcome> {
+  const entries = initialEntries(input.run.spec);
+  const run = await write(input, entries, { kind: 'wait', afterMs: 0, reason: 'Planned', message: 'about to begin' });
+  return { kind: 'again', run };
+}
+
+function entriesOf(run: UpgradeRun): readonly StepEntry[] {
+  return run.status?.steps ?? [];
+}
+
+/** Observe and decide. An error while looking is a reason to wait, until the step's deadline. */
+async function think(input: PassInput): Promise<Move> {
+  const { run, intent } = input;
+  const entries = entriesOf(run);
+  const current = currentStep(run.spec, entries);
+  const consumedMs = current === undefined ? 0 : input.stopwatch.read(run.metadata.uid ?? '', current.entry);
+  const wide = current === undefined || current.entry.state === 'Failed' || intent.end !== undefined;
+  const scope = wide ? computeWideScope({ run: runOf(run), entries }) : computeScope({ run: runOf(run), entries, ...current });
+  try {
+    const observed = await observeWorld(input.drivers, contextOf(run), scope, input.now(), input.signal);
+    return decide({ run: runOf(run), entries, observed, decisions: input.decisions, intent, now: observed.now, consumedMs });
+  } catch (error) {
+    return moveAfterError(input, error, consumedMs);
+  }
+}
+
+function moveAfterError(input: PassInput, error: unknown, consumedMs: number): Move {
+  const failure = toFailure(error);
+  input.logger.warn('Call failed', { reason: failure.reason, err: error });
+  const current = currentStep(input.run.spec, entriesOf(input.run));
+  if (current === undefined || current.entry.state === 'Failed') throw error;
+  const over = consumedMs >= parseDuration(current.step.timeout);
+  if (failure.kind === 'fail' || over) {
+    const message = over ? `${failure.message}; gave up after ${current.step.timeout}` : failure.message;
+    return { kind: 'advance', changes: [{ id: current.step.id, state: 'Failed', reason: failure.reason, message }] };
+  }
+  const blocker = { type: 'Error', object: `step/${current.step.id}` };
+  return { kind: 'wait', step: current.step.id, afterMs: failure.afterMs, reason: failure.reason, message: failure.message, blocker };
+}
+
+async function apply(input: PassInput, move: Move): Promise<PassOutcome> {
+  const { run } = input;
+  switch (move.kind) {
+    case 'act':
+      return act(input, move);
+    case 'record': {
+      const entries = note(begin(entriesOf(run), move.step, run.metadata.uid ?? '', input.now()), move.step, move.record);
+      return { kind: 'again', run: await write(input, entries, move) };
+    }
+    case 'advance':
+      return { kind: 'again', run: await advanceSteps(input, move) };
+    case 'wait':
+    case 'await':
+      return rest(input, move);
+    case 'rollBack':
+      return { kind: 'again', run: await rollBack(input, move) };
+    case 'finish':
+      return { kind: 'ended', run: await write(input, entriesOf(run), move) };
+  }
+}
+
+/** Journal first, then the effect, then what only its success may say. */
+async function act(input: PassInput, move: Extract<Move, { kind: 'act' }>): Promise<PassOutcome> {
+  let { run } = input;
+  const before = entriesOf(run);
+  const started = before.find((entry) => entry.id === move.step)?.state === 'Pending' ? begin(before, move.step, run.metadata.uid ?? '', input.now()) : before;
+  const entries = note(started, move.step, { ...move.record, ...(await describe(input, move)) });
+  if (entries !== before) run = await write(input, entries, move);
+  const entry = entries.find((candidate) => candidate.id === move.step);
+  const operation: Operation = { ...contextOf(run), operation: entry?.operation ?? `${run.metadata.uid ?? ''}/${move.step}/0` };
+  if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
+  input.logger.info('Requesting effect', { step: move.step, effect: move.effect.kind, because: move.because });
+  try {
+    await executeEffect(input.drivers, operation, move.effect, run.spec, input.signal);
+  } catch (error) {
+    const consumedMs = entry === undefined ? 0 : input.stopwatch.read(run.metadata.uid ?? '', entry);
+    return apply({ ...input, run }, moveAfterError({ ...input, run }, error, consumedMs));
+  }
+  input.stopwatch.setRunning(run.metadata.uid ?? '', true);
+  if (move.after !== undefined) run = await write({ ...input, run }, note(entriesOf(run), move.step, move.after), move);
+  return { kind: 'again', run };
+}
+
+/** The way back is a run of its own; created before this run says so, so that a stop in between repeats it. */
+async function rollBack(input: PassInput, move: Extract<Move, { kind: 'rollBack' }>): Promise<UpgradeRun> {
+  const { run, store } = input;
+  if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
+  const chain = await chainOf(input, run);
+  const [origin, ...attempts] = chain.map((past) => ({ ...runOf(past), entries: entriesOf(past) }));
+  if (origin === undefined) throw new TerminalError('JournalLost', `run ${run.metadata.name} has no beginning`);
+  const spec = computeRollbackRun(origin, attempts, move.order, sha256);
+  input.logger.info('Creating rollback run', { because: move.order.because, method: move.order.method, data: move.order.data });
+  await store.createRun(run, rollbackName(origin.name, chain.length), spec);
+  return write(input, entriesOf(run), move);
+}
+
+function rollbackName(origin: string, attempt: number): string {
+  return attempt === 1 ? `${origin}-back` : `${origin}-back-${attempt}`;
+}
+
+/** The upgrade first, then the rollbacks of it, `run` last. */
+async function chainOf(input: PassInput, run: UpgradeRun): Promise<UpgradeRun[]> {
+  const chain = [run];
+  for (let first = run; first.spec.previous !== undefined && chain.length <= maxChain; ) {
+    const before = await input.store.findRun(run, first.spec.previous);
+    if (before === undefined) throw new TerminalError('JournalLost', `run ${first.spec.previous}, which ${first.metadata.name} follows, is gone`);
+    chain.unshift(before);
+    first = before;
+  }
+  return chain;
+}
+
+/** While its rollback runs, a run only waits for how that ends. */
+async function followRollback(input: PassInput): Promise<PassOutcome> {
+  const { run } = input;
+  const chain = await chainOf(input, run);
+  const child = await input.store.findRun(run, rollbackName(chain[0]?.metadata.name ?? '', chain.length));
+  if (child === undefined || !isEnded(child.status?.phase)) return { kind: 'wait', run, afterMs: heartbeatMs };
+  const back = child.status?.phase === 'RolledBack';
+  const reason = run.status?.failure?.reason ?? 'RolledBack';
+  const message = `${run.status?.failure?.message ?? ''}; ${back ? 'rolled back' : 'the rollback failed'} by ${child.metadata.name}`;
+  return { kind: 'ended', run: await write(input, entriesOf(run), { kind: 'finish', phase: back ? 'RolledBack' : 'Failed', reason, message }) };
+}
+
+function sha256(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}
+
+/** A claim is written down as it is before its snapshot, because a restore deletes it. */
+async function describe(input: PassInput, move: Extract<Move, { kind: 'act' }>): Promise<Record<string, string>> {
+  if (move.effect.kind !== 'CreateSnapshot') return {};
+  const { claim } = move.effect;
+  return { [manifestKey(claim)]: await input.drivers.snapshots.describeClaim(contextOf(input.run), claim, input.signal) };
+}
+
+async function advanceSteps(input: PassInput, move: Extract<Move, { kind: 'advance' }>): Promise<UpgradeRun> {
+  const { run } = input;
+  const uid = run.metadata.uid ?? '';
+  const before = entriesOf(run);
+  const current = currentStep(run.spec, before);
+  const consumedMs = current === undefined ? 0 : input.stopwatch.read(uid, current.entry);
+  let entries = advance(before, move.changes, uid, input.now(), consumedMs);
+  const failed = move.changes.some((change) => change.state === 'Failed' || change.state === 'Pending');
+  // The next step begins in the same write: one journal write between two steps, not two.
+  const next = currentStep(run.spec, entries);
+  const begins = !failed && input.intent.end === undefined && !input.intent.paused && next !== undefined && next.step.skip === undefined;
+  if (begins) entries = begin(entries, next.step.id, uid, input.now());
+  return write(input, entries, move);
+}
+
+async function rest(input: PassInput, move: Extract<Move, { kind: 'wait' | 'await' }>): Promise<PassOutcome> {
+  const { run } = input;
+  const uid = run.metadata.uid ?? '';
+  const timed = move.kind === 'wait' && move.untimed !== true;
+  let entries = entriesOf(run);
+  if (move.kind === 'wait' && move.step !== undefined && move.paused !== true) {
+    const begun = begin(entries, move.step, uid, input.now());
+    const entry = begun.find((candidate) => candidate.id === move.step);
+    const consumedMs = entry === undefined ? 0 : input.stopwatch.read(uid, entry);
+    const journalled = entry?.consumed === undefined ? 0 : parseDuration(entry.consumed);
+    const due = entry?.message !== move.message || consumedMs - journalled >= heartbeatMs;
+    entries = due ? heartbeat(begun, move.step, move.message, consumedMs) : begun;
+  }
+  input.stopwatch.setRunning(uid, timed);
+  const next = await write(input, entries, move);
+  return { kind: 'wait', run: next, afterMs: move.kind === 'wait' ? Math.min(move.afterMs, heartbeatMs) : heartbeatMs };
+}
+
+/** One status write; none when nothing would change. */
+async function write(input: PassInput, entries: readonly StepEntry[], move: Move): Promise<UpgradeRun> {
+  const status = summarizeRun({ run: input.run, entries, move, epoch: input.epoch, now: input.now() });
+  if (canonicalJson(status) === canonicalJson(input.run.status ?? {})) return input.run;
+  if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
+  return input.store.writeStatus(input.run, status);
+}
+
+export function contextOf(run: UpgradeRun): RunContext {
+  const { namespace = '', name, uid = '' } = run.metadata;
+  const account = run.spec.policy.serviceAccountName;
+  return {
+    namespace,
+    run: name,
+    runUID: uid,
+    upgradeSet: run.spec.upgradeSet,
+    user: account === undefined ? undefined : `system:serviceaccount:${namespace}:${account}`,
+    handles: mergeHandles(run.spec, run.status?.steps ?? []),
+  };
+}

@@ -1,0 +1,128 @@
+/** One pure question, asked on every pass: given the plan, the journal and what was seen, what now? */
+import type { Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
+import { parseDuration } from '../shared/duration.ts';
+import type { EpochMs } from '../shared/clock.ts';
+import { evaluateStep } from './evaluate.ts';
+import { decideAfterFailure, decideEnding } from './failure.ts';
+import { journalOf, mergeHandles } from './journal.ts';
+import { seeMembers, seeWorkload, workloadsOf } from './members.ts';
+import type { Move } from './move.ts';
+import { workloadKey, type Observed } from './observed.ts';
+import { heldMembers } from './scope.ts';
+import { templateKey } from './steps/keys.ts';
+import { groupOf, waitOrFail, type StepContext, type StepVerdict, type ValidDecision } from './verdict.ts';
+
+/** What people want of this run now, beside its plan. */
+export interface RunIntent {
+  readonly paused: boolean;
+  /** `Abort`: a Decision; `Delete`: the set goes away; `Supersede`: another package is asked for. */
+  readonly end?: 'Abort' | 'Delete' | 'Supersede';
+  /** Undoing may take no longer: hand over what is left. */
+  readonly outOfTime?: boolean;
+}
+
+export interface DecideInput {
+  readonly run: { readonly name: string; readonly uid: string; readonly spec: UpgradeRunSpec };
+  readonly entries: readonly StepEntry[];
+  readonly observed: Observed;
+  readonly decisions: readonly ValidDecision[];
+  readonly intent: RunIntent;
+  readonly now: EpochMs;
+  /** Consumed time of the step under way. */
+  readonly consumedMs: number;
+}
+
+/** The step this pass is about: the failed one, else the first that is not over; undefined when all are. */
+export function currentStep(spec: UpgradeRunSpec, entries: readonly StepEntry[]): { step: Step; entry: StepEntry } | undefined {
+  const rows = journalOf(spec, entries);
+  return rows.find((row) => row.entry.state === 'Failed') ?? rows.find((row) => row.entry.state === 'Pending' || row.entry.state === 'Running');
+}
+
+export function decide(input: DecideInput): Move {
+  const current = currentStep(input.run.spec, input.entries);
+  if (current === undefined) return finish(input.run.spec);
+  if (input.intent.end !== undefined) {
+    const ending = decideEnding(input, current);
+    if (ending !== undefined) return ending;
+  }
+  if (current.entry.state === 'Failed') return decideAfterFailure(input, current);
+  if (input.intent.paused) {
+    return { kind: 'wait', step: current.step.id, afterMs: 60_000, reason: 'Paused', message: 'spec.paused is true', untimed: true, paused: true, blocker: { type: 'Paused', object: `upgradeset/${input.run.spec.upgradeSet}` } };
+  }
+  if (current.step.skip !== undefined) {
+    return { kind: 'advance', changes: [{ id: current.step.id, state: 'Skipped', reason: 'PlannedSkip', message: current.step.skip }] };
+  }
+  return toMove(current.step, evaluateCurrent(input, current));
+}
+
+/** The evaluator's verdict, behind the two guards that hold for every step. */
+export function evaluateCurrent(input: DecideInput, current: { step: Step; entry: StepEntry }): StepVerdict {
+  const context = contextOf(input, current);
+  return assertHeld(context, input.entries) ?? foreignChange(context) ?? evaluateStep(context);
+}
+
+export function contextOf(input: DecideInput, current: { step: Step; entry: StepEntry }): StepContext {
+  return {
+    run: input.run,
+    step: current.step,
+    entry: current.entry,
+    handles: mergeHandles(input.run.spec, input.entries),
+    observed: input.observed,
+    decisions: input.decisions,
+    now: input.now,
+    consumedMs: input.consumedMs,
+    timeoutMs: parseDuration(current.step.timeout),
+  };
+}
+
+export function toMove(step: Step, verdict: StepVerdict): Move {
+  switch (verdict.kind) {
+    case 'done':
+      return { kind: 'advance', changes: [{ id: step.id, state: 'Succeeded', message: verdict.message }] };
+    case 'skip':
+      return { kind: 'advance', changes: [{ id: step.id, state: 'Skipped', reason: 'NothingToDo', message: verdict.message }] };
+    case 'failed':
+      return { kind: 'advance', changes: [{ id: step.id, state: 'Failed', reason: verdict.reason, message: verdict.message }] };
+    case 'act':
+    case 'record':
+    case 'wait':
+      return { ...verdict, step: step.id };
+  }
+}
+
+/** A restart of the load balancer forgets: what the journal says is out is put out again (design 4.1). */
+function assertHeld(context: StepContext, entries: readonly StepEntry[]): StepVerdict | undefined {
+  if (context.step.action === 'Undrain' || context.step.action === 'Preflight' || context.step.action === 'Cleanup') return undefined;
+  const { seen } = seeMembers(context.observed, heldMembers(context.run.spec, entries));
+  const back = seen.find((member) => member.pool.canHold && (member.seen.state === 'Serving' || !member.seen.held));
+  if (back === undefined) return undefined;
+  if (back.seen.foreign !== '') {
+    const blocker = { type: 'Foreign', object: `pool/${back.ref.pool}` };
+    return waitOrFail(context, { reason: 'ForeignPoolState', message: `${back.ref.member}: ${back.seen.foreign}`, blocker }, 'ForeignPoolState');
+  }
+  const because = `${back.ref.member} must stay out of pool ${back.ref.pool}`;
+  if (!back.seen.held) return { kind: 'act', effect: { kind: 'HoldMember', member: back.ref }, because };
+  return { kind: 'act', effect: { kind: 'DrainMember', member: back.ref, force: false }, because };
+}
+
+const changesTemplate: ReadonlySet<string> = new Set(['Upgrade', 'Reinstall', 'Cleanup', 'Preflight', 'RestoreSnapshot', 'Stop', 'Drain']);
+
+/** A template that is neither the old one nor ours was changed by somebody: named, and not fought over. */
+function foreignChange(context: StepContext): StepVerdict | undefined {
+  if (changesTemplate.has(context.step.action)) return undefined;
+  const names = [...(context.step.group === undefined ? [] : [context.step.group]), ...(context.step.groups ?? [])];
+  for (const workload of names.flatMap((name) => workloadsOf(groupOf(context.run.spec, name)))) {
+    const want = context.handles[templateKey(workload)];
+    const seen = seeWorkload(context.observed, workload);
+    if (want === undefined || seen === undefined || seen.templateHash === want) continue;
+    const message = `${seen.lastWriter === '' ? 'somebody' : seen.lastWriter} changed the template of ${workloadKey(workload)} during the run; stop that, then resume or roll back`;
+    return waitOrFail(context, { reason: 'ForeignChange', message, blocker: { type: 'Foreign', object: workloadKey(workload) } }, 'ForeignChange');
+  }
+  return undefined;
+}
+
+function finish(spec: UpgradeRunSpec): Move {
+  if (spec.purpose === 'Rollback') return { kind: 'finish', phase: 'RolledBack', reason: 'RolledBack', message: `version ${spec.to.version} is back` };
+  if (spec.purpose === 'Rebuild') return { kind: 'finish', phase: 'Rebuilt', reason: 'Rebuilt', message: 'the server is rebuilt' };
+  return { kind: 'finish', phase: 'Completed', reason: 'Completed', message: `version ${spec.to.version} serves` };
+}

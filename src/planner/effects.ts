@@ -1,0 +1,76 @@
+/** A workload in the run's namespace. */
+export interface WorkloadRef {
+  readonly kind: 'Deployment' | 'StatefulSet';
+  readonly name: string;
+}
+
+/** One member of a load-balancer pool, by the names the `Pool` object and the load balancer use. */
+export interface MemberRef {
+  readonly pool: string;
+  readonly member: string;
+  /** The workload whose pods are this member; what the `service` driver labels. */
+  readonly workload: WorkloadRef;
+}
+
+export interface SettingRef {
+  readonly object: { readonly kind: 'ConfigMap' | 'Secret'; readonly name: string };
+  readonly key: string;
+  readonly format: 'Ini' | 'Json' | 'Yaml' | 'Properties' | 'Text';
+}
+
+export interface SettingChange extends SettingRef {
+  readonly mode: 'set' | 'add' | 'remove';
+  /** Place inside the document, parts separated by "/"; empty for `Text`. */
+  readonly path: string;
+  readonly value: string;
+}
+
+/** What a probe run needs; the engine adds the suite frozen in the run. */
+export interface ProbeRequest {
+  /** Names the run of the suite; the same id asked again continues or answers with the same result. */
+  readonly id: string;
+  readonly suite: string;
+  readonly scope: 'Isolated' | 'Pool';
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Isolated: every pod of these workloads is connected to in turn. Empty for the pool. */
+  readonly workloads: readonly WorkloadRef[];
+}
+
+/**
+ * Something to be done to the world, as data: what the planner answers and the engine performs.
+ * Each is idempotent per operation id. Classes: *converge* may be asserted on any pass, *named* creates an
+ * object whose name is in the effect, so doing it twice finds it there.
+ */
+export type Effect =
+  /** converge: lock annotation on the workload, refused when another run holds it. */
+  | { readonly kind: 'LockWorkload'; readonly workload: WorkloadRef; readonly takeFrom?: string }
+  | { readonly kind: 'UnlockWorkload'; readonly workload: WorkloadRef }
+  /** converge: lock in the group's status. `takeFrom` is the UID of the run that hands its lock over. */
+  | { readonly kind: 'LockGroup'; readonly group: string; readonly takeFrom?: string }
+  | { readonly kind: 'UnlockGroup'; readonly group: string }
+  /** converge: new pods of these workloads stay out of their pools from now on. Driver-specific; a no-op where the load balancer itself holds. */
+  | { readonly kind: 'HoldMember'; readonly member: MemberRef }
+  | { readonly kind: 'DrainMember'; readonly member: MemberRef; readonly force: boolean }
+  | { readonly kind: 'ServeMember'; readonly member: MemberRef }
+  | { readonly kind: 'ScaleWorkload'; readonly workload: WorkloadRef; readonly replicas: number }
+  /** converge: pods by UID, for an ordered scale-down that an unready pod holds up. */
+  | { readonly kind: 'DeletePods'; readonly workload: WorkloadRef; readonly uids: readonly string[] }
+  /** named: the pod template as a ControllerRevision the run owns, plus claims and replicas before. */
+  | { readonly kind: 'SaveRevision'; readonly workload: WorkloadRef; readonly revision: string }
+  | { readonly kind: 'ApplyImages'; readonly workload: WorkloadRef; readonly images: Readonly<Record<string, string>>; readonly takeOwnership: boolean }
+  | { readonly kind: 'RestoreTemplate'; readonly workload: WorkloadRef; readonly revision: string }
+  /** named: values before, in an immutable Secret. */
+  | { readonly kind: 'SaveSettings'; readonly name: string; readonly settings: readonly SettingRef[] }
+  | { readonly kind: 'ApplySettings'; readonly changes: readonly SettingChange[] }
+  | { readonly kind: 'RestoreSettings'; readonly name: string }
+  /** named */
+  | { readonly kind: 'CreateSnapshot'; readonly snapshot: string; readonly claim: string; readonly className: string }
+  /** converge: one step of replacing the claim by one made from the snapshot, under the same name; asked again until `restored`. */
+  | { readonly kind: 'RestoreClaim'; readonly claim: string; readonly snapshot: string; readonly manifest: string }
+  /** converge: the volume from before a failed restore goes back under the claim's name. */
+  | { readonly kind: 'ReattachVolume'; readonly claim: string; readonly manifest: string }
+  /** converge: way back no longer needed. */
+  | { readonly kind: 'ReleaseRetained'; readonly object: { readonly kind: string; readonly name: string } }
+  | { readonly kind: 'RunProbes'; readonly request: ProbeRequest };
+
+export type EffectKind = Effect['kind'];

@@ -1,0 +1,38 @@
+import { evaluateAwaitDecision } from './steps/await-decision.ts';
+import { evaluateCleanup } from './steps/cleanup.ts';
+import { evaluateConfigure } from './steps/configure.ts';
+import { evaluateDrain } from './steps/drain.ts';
+import { evaluatePreflight } from './steps/preflight.ts';
+import { evaluateProbe } from './steps/probe.ts';
+import { evaluateReinstall } from './steps/reinstall.ts';
+import { evaluateRestoreSnapshot } from './steps/restore-snapshot.ts';
+import { evaluateSnapshot } from './steps/snapshot.ts';
+import { evaluateStart } from './steps/start.ts';
+import { evaluateStop } from './steps/stop.ts';
+import { evaluateUndrain } from './steps/undrain.ts';
+import { evaluateUpgrade } from './steps/upgrade.ts';
+import type { StepAction } from '../api/upgrade-run.ts';
+import { fail, type StepContext, type StepVerdict } from './verdict.ts';
+
+const evaluators: Readonly<Partial<Record<StepAction, (context: StepContext) => StepVerdict>>> = {
+  AwaitDecision: evaluateAwaitDecision,
+  Cleanup: evaluateCleanup,
+  Configure: evaluateConfigure,
+  Drain: evaluateDrain,
+  Preflight: evaluatePreflight,
+  Probe: evaluateProbe,
+  Reinstall: evaluateReinstall,
+  RestoreSnapshot: evaluateRestoreSnapshot,
+  Snapshot: evaluateSnapshot,
+  Start: evaluateStart,
+  Stop: evaluateStop,
+  Undrain: evaluateUndrain,
+  Upgrade: evaluateUpgrade,
+};
+
+/** What one step needs now. */
+export function evaluateStep(context: StepContext): StepVerdict {
+  const evaluate = evaluators[context.step.action];
+  if (evaluate === undefined) return fail('StepUnknown', `this version cannot do the step ${context.step.action}`);
+  return evaluate(context);
+}

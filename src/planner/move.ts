@@ -1,0 +1,52 @@
+import type { Choice, RunPhase, StepState } from '../api/upgrade-run.ts';
+import type { Effect } from './effects.ts';
+import type { BlockerSubject } from './verdict.ts';
+
+export type RollbackMethod = 'Snapshots' | 'PreviousTemplate';
+
+/** One change of a step's state, for the journal. */
+export interface StepChange {
+  readonly id: string;
+  readonly state: StepState;
+  readonly reason?: string;
+  readonly message: string;
+}
+
+/** What a rollback run is to do. */
+export interface RollbackOrder {
+  readonly method: RollbackMethod;
+  /** Of groups that served: are writes since the snapshot thrown away? Others lost nothing. */
+  readonly data: 'Discard' | 'Keep';
+  readonly because: string;
+  /** Who allowed it: "policy Automatic", or a name. */
+  readonly authorisedBy: string;
+}
+
+/** The planner's one answer to one pass. */
+export type Move =
+  | {
+      readonly kind: 'act';
+      readonly step: string;
+      readonly effect: Effect;
+      readonly because: string;
+      readonly record?: Readonly<Record<string, string>>;
+      readonly after?: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: 'record'; readonly step: string; readonly record: Readonly<Record<string, string>>; readonly because: string }
+  /** Steps change their state; nothing is done to the world. */
+  | { readonly kind: 'advance'; readonly changes: readonly StepChange[] }
+  | {
+      readonly kind: 'wait';
+      readonly step?: string;
+      readonly afterMs: number;
+      readonly reason: string;
+      readonly message: string;
+      readonly blocker?: BlockerSubject;
+      /** The step's deadline does not run meanwhile. */
+      readonly untimed?: boolean;
+      readonly paused?: boolean;
+    }
+  /** A person has to choose. */
+  | { readonly kind: 'await'; readonly reason: string; readonly message: string; readonly choices: readonly Choice[] }
+  | { readonly kind: 'rollBack'; readonly order: RollbackOrder }
+  | { readonly kind: 'finish'; readonly phase: RunPhase; readonly reason: string; readonly message: string };

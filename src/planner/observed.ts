@@ -1,0 +1,156 @@
+import type { EpochMs } from '../shared/clock.ts';
+import type { MemberRef, SettingChange, WorkloadRef } from './effects.ts';
+
+/** Three answers: "unknown" is neither yes nor no, and carries why. */
+export type Known<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
+
+export interface PodObservation {
+  readonly name: string;
+  readonly uid: string;
+  readonly ready: boolean;
+  readonly terminating: boolean;
+  /** Container name to image reference in the pod's spec. */
+  readonly images: Readonly<Record<string, string>>;
+  /** Why a container does not run, e.g. "CrashLoopBackOff: back-off 5m restarting"; empty when it runs. */
+  readonly trouble: string;
+  readonly address: string;
+}
+
+export interface ClaimObservation {
+  readonly claim: string;
+  readonly uid: string;
+  /** Name of the bound PersistentVolume; empty while unbound. */
+  readonly volume: string;
+  /** Made by this run's restore, told from its operation annotation; the snapshot it came from. */
+  readonly restoredFrom: string;
+}
+
+export interface WorkloadObservation {
+  readonly kind: 'Deployment' | 'StatefulSet';
+  readonly name: string;
+  readonly exists: boolean;
+  /** status.observedGeneration has caught up with metadata.generation. */
+  readonly current: boolean;
+  readonly replicas: number;
+  readonly pods: readonly PodObservation[];
+  /** Container name to image in the pod template. */
+  readonly images: Readonly<Record<string, string>>;
+  /** Hash of the pod template as stored; compared, never interpreted. */
+  readonly templateHash: string;
+  /** Every pod that should run does, from the present template, and none is terminating. */
+  readonly rolledOut: boolean;
+  /** UID of the run in the lock annotation; empty when free. */
+  readonly lockedBy: string;
+  /** A horizontal autoscaler owns the replica count. */
+  readonly autoscaled: boolean;
+  /** Claims of its pods, sorted; for a StatefulSet those of its templates for the ordinals that ran. */
+  readonly claims: readonly ClaimObservation[];
+  /** Managers other than ours that reconcile the template (Argo CD, Flux …); empty when none. */
+  readonly reconcilers: readonly string[];
+  /** Who last wrote the template, e.g. "kubectl-client-side-apply"; for naming a foreign change. */
+  readonly lastWriter: string;
+}
+
+export type MemberState = 'Serving' | 'Draining' | 'Drained' | 'Down' | 'Unknown';
+
+export interface MemberObservation {
+  readonly member: string;
+  /** Over all instances of the load balancer: the worst news counts. */
+  readonly state: MemberState;
+  /** Open user connections; unknown where nothing counts them. */
+  readonly connections: Known<number>;
+  /** What stands in the way of reading this as ours, e.g. "maint set by somebody else on haproxy-1"; empty when nothing. */
+  readonly foreign: string;
+  /** Instances of the load balancer, in words, for messages ("haproxy-1 unreachable"). */
+  readonly detail: string;
+  /** New pods are kept out: the hold is written and was seen to work. Always true where the load balancer itself holds. */
+  readonly held: boolean;
+}
+
+export interface PoolObservation {
+  readonly pool: string;
+  /** Can the pool keep a started member from its users (design 4.1)? When not, members join as they start. */
+  readonly canHold: boolean;
+  readonly reachable: Known<true>;
+  readonly members: readonly MemberObservation[];
+  readonly minServing: number;
+  /** When nothing counts connections: how long to wait after the last member left rotation. */
+  readonly settleMs: number;
+  readonly countsConnections: boolean;
+}
+
+export interface SnapshotObservation {
+  readonly snapshot: string;
+  readonly exists: boolean;
+  readonly ready: boolean;
+  /** Bound content has a handle and a size, its source is the claim asked for. */
+  readonly verified: boolean;
+  readonly createdAt: EpochMs | undefined;
+  /** Driver's error in words; empty when none. */
+  readonly error: string;
+}
+
+export interface RestoreObservation {
+  readonly claim: string;
+  /** `absent` old claim still there; `working` between; `restored` new claim from the snapshot exists; `blocked` something not ours has the name. */
+  readonly state: 'absent' | 'working' | 'restored' | 'blocked';
+  readonly message: string;
+}
+
+export type ProbeState = 'absent' | 'running' | 'passed' | 'failed' | 'unknown';
+
+export interface ProbeObservation {
+  readonly id: string;
+  readonly state: ProbeState;
+  /** e.g. "login: status 500, want 200 (3 in a row)". */
+  readonly message: string;
+  /** One per probe of the suite, in order. */
+  readonly results: readonly { readonly probe: string; readonly state: ProbeState; readonly message: string }[];
+}
+
+export interface GroupObservation {
+  readonly group: string;
+  readonly exists: boolean;
+  readonly lockedBy: string;
+}
+
+/** What was seen in one look at the world, for one pass. Only what the pass's scope names is present. */
+export interface Observed {
+  readonly now: EpochMs;
+  readonly groups: ReadonlyMap<string, GroupObservation>;
+  /** By `workloadKey`. */
+  readonly workloads: ReadonlyMap<string, WorkloadObservation>;
+  readonly pools: ReadonlyMap<string, PoolObservation>;
+  /** By snapshot name. */
+  readonly snapshots: ReadonlyMap<string, SnapshotObservation>;
+  /** By claim name. */
+  readonly restores: ReadonlyMap<string, RestoreObservation>;
+  /** By probe request id. */
+  readonly probes: ReadonlyMap<string, ProbeObservation>;
+  /** Names of saved revisions and settings that exist. */
+  readonly saved: ReadonlySet<string>;
+  /** Settings that already have the value asked for, by `settingKey`; missing objects are named in `missingSettings`. */
+  readonly settings: ReadonlyMap<string, 'as-wanted' | 'differs' | 'missing'>;
+}
+
+/** What to look at in a pass; the planner asks, the drivers look. */
+export interface ObservationScope {
+  readonly groups: readonly string[];
+  readonly workloads: readonly WorkloadRef[];
+  readonly pools: readonly { readonly pool: string; readonly members: readonly MemberRef[] }[];
+  readonly snapshots: readonly { readonly snapshot: string; readonly claim: string }[];
+  readonly restores: readonly { readonly claim: string; readonly snapshot: string; readonly manifest: string }[];
+  readonly probes: readonly string[];
+  readonly saved: readonly { readonly kind: 'Revision' | 'Settings'; readonly name: string }[];
+  readonly settings: readonly SettingChange[];
+}
+
+/** Key of `Observed.workloads`. */
+export function workloadKey(workload: { readonly kind: string; readonly name: string }): string {
+  return `${workload.kind}/${workload.name}`;
+}
+
+/** Key of `Observed.settings`. */
+export function settingKey(setting: { readonly object: { readonly kind: string; readonly name: string }; readonly key: string; readonly path: string }): string {
+  return `${setting.object.kind}/${setting.object.name}/${setting.key}/${setting.path}`;
+}

@@ -1,0 +1,176 @@
+/** From a spec and the facts to a run: an ordered list of steps that can be printed, approved and never changes. */
+import type { Package } from '../api/package.ts';
+import type { Pool } from '../api/pool.ts';
+import type { ProbeSuite } from '../api/probe-suite.ts';
+import type { ServerGroup } from '../api/server-group.ts';
+import type { RunGroup, RunPool, UpgradeRunSpec } from '../api/upgrade-run.ts';
+import { runFormat } from '../api/upgrade-run.ts';
+import type { UpgradeSet } from '../api/upgrade-set.ts';
+import type { PastRun } from './journal.ts';
+import type { RollbackOrder } from './move.ts';
+import { computeRollback } from './procedures/rollback.ts';
+import { computeRolling } from './procedures/rolling.ts';
+import { isPooled } from './procedures/steps.ts';
+import { previousUIDKey } from './steps/keys.ts';
+
+export interface PlanInput {
+  readonly set: UpgradeSet;
+  readonly package: Package;
+  /** In the order of `spec.serverGroups`. */
+  readonly groups: readonly ServerGroup[];
+  readonly pools: readonly Pool[];
+  readonly suites: readonly ProbeSuite[];
+  /** What was found out about the world, by workload key: containers and replicas. */
+  readonly workloads: ReadonlyMap<string, { readonly images: Readonly<Record<string, string>>; readonly replicas: number }>;
+  /** Version all groups run; empty when unknown. */
+  readonly from: string;
+  readonly fromPackage: string;
+  /** Pools that cannot keep started members from their users. */
+  readonly cannotHold: readonly string[];
+  /** Number of members each pool has, ours and others. */
+  readonly members: ReadonlyMap<string, number>;
+}
+
+export type Hash = (text: string) => string;
+
+export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
+  const groups = input.groups.map((group) => freezeGroup(input, group));
+  const unbalanced = whyUnbalanced(input, groups);
+  const canHold = input.cannotHold.length === 0;
+  const { spec } = input.set;
+  const steps = computeRolling({
+    groups,
+    from: input.from,
+    to: input.package.spec.version,
+    canHold,
+    loadBalanced: unbalanced === '',
+    signOff: spec.signOff,
+    timeouts: spec.timeouts ?? {},
+  });
+  const draft: Omit<UpgradeRunSpec, 'planHash'> = {
+    format: runFormat,
+    upgradeSet: input.set.metadata.name,
+    upgradeSetUID: input.set.metadata.uid ?? '',
+    purpose: 'Upgrade',
+    procedure: 'rolling',
+    package: input.package.metadata.name,
+    from: { ...(input.from === '' ? {} : { version: input.from }), ...(input.fromPackage === '' ? {} : { package: input.fromPackage }) },
+    to: { version: input.package.spec.version },
+    facts: {
+      loadBalanced: unbalanced === '' ? 'Yes' : 'No',
+      interruption: unbalanced === '' ? 'None' : `Intermittent during the whole upgrade: ${unbalanced}`,
+      hold: canHold ? 'Policy' : 'AsStarted',
+    },
+    policy: {
+      signOff: spec.signOff,
+      rollback: spec.rollback,
+      timeouts: spec.timeouts ?? {},
+      ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
+    },
+    groups,
+    suites: input.suites.map((suite) => ({ name: suite.metadata.name, spec: suite.spec })),
+    pools: input.pools.map(freezePool),
+    handles: {},
+    steps,
+  };
+  return { ...draft, planHash: hash(canonicalJson(draft)) };
+}
+
+/** The plan of the way back from `origin`, after `attempts` that failed (oldest first). */
+export function computeRollbackRun(origin: PastRun, attempts: readonly PastRun[], order: RollbackOrder, hash: Hash): UpgradeRunSpec {
+  const { spec } = origin;
+  const previous = attempts.at(-1) ?? origin;
+  const { steps, handles } = computeRollback({ origin, attempts, order });
+  const { planHash: _, ...rest } = spec;
+  const draft: Omit<UpgradeRunSpec, 'planHash'> = {
+    ...rest,
+    purpose: 'Rollback',
+    previous: previous.name,
+    from: { version: spec.to.version, package: spec.package },
+    to: { version: spec.from.version ?? 'before' },
+    facts: { ...spec.facts, authorisedBy: order.authorisedBy, because: order.because.slice(0, 512), method: order.method, data: order.data },
+    handles: { ...handles, [previousUIDKey]: previous.uid },
+    steps,
+  };
+  return { ...draft, planHash: hash(canonicalJson(draft)) };
+}
+
+function freezeGroup(input: PlanInput, group: ServerGroup): RunGroup {
+  const { spec, metadata } = group;
+  const images = input.package.spec.images ?? {};
+  const settings = (input.package.spec.settings ?? []).flatMap((setting) => {
+    const config = (spec.configs ?? []).find((candidate) => candidate.name === setting.config);
+    if (config === undefined) return [];
+    const target = { object: config.object, key: config.key, format: config.format };
+    return [
+      ...Object.entries(setting.set ?? {}).map(([path, value]) => ({ config: target, path, value, mode: 'set' as const })),
+      ...Object.entries(setting.add ?? {}).map(([path, value]) => ({ config: target, path, value, mode: 'add' as const })),
+      ...(setting.remove ?? []).map((path) => ({ config: target, path, value: '', mode: 'remove' as const })),
+    ];
+  });
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    servers: spec.servers.map((server) => {
+      const seen = input.workloads.get(`${server.workload.kind}/${server.workload.name}`);
+      return {
+        name: server.name,
+        ...(server.role === undefined ? {} : { role: server.role }),
+        ...(server.vars === undefined ? {} : { vars: server.vars }),
+        workload: { kind: server.workload.kind, name: server.workload.name },
+        pools: (server.pools ?? []).map((pool) => ({ name: pool.name, member: pool.member ?? server.name })),
+        images: imagesFor(images, server.role, Object.keys(seen?.images ?? {})),
+        replicas: seen?.replicas ?? 1,
+      };
+    }),
+    drain: spec.drain,
+    ...(spec.snapshot === undefined ? {} : { snapshot: spec.snapshot }),
+    ...(spec.probes === undefined ? {} : { probes: spec.probes }),
+    ...(spec.probeParameters === undefined ? {} : { probeParameters: spec.probeParameters }),
+    ...(spec.isolatedParameters === undefined ? {} : { isolatedParameters: spec.isolatedParameters }),
+    takeOwnership: spec.takeOwnership,
+    settings,
+  };
+}
+
+/** Images of the package for the containers a server has: "role/container" before "container". */
+export function imagesFor(images: Readonly<Record<string, string>>, role: string | undefined, containers: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const container of containers) {
+    const image = (role === undefined ? undefined : images[`${role}/${container}`]) ?? images[container];
+    if (image !== undefined) found[container] = image;
+  }
+  return found;
+}
+
+function freezePool(pool: Pool): RunPool {
+  const { service, haproxy } = pool.spec;
+  if (service !== undefined) return { name: pool.metadata.name, driver: 'service', target: service.name };
+  return { name: pool.metadata.name, driver: 'haproxy', target: haproxy?.backend ?? '' };
+}
+
+/** Why users will notice, in the words of the notice (001-17, 001-19, 001-31); empty when they will not. */
+function whyUnbalanced(input: PlanInput, groups: readonly RunGroup[]): string {
+  for (const pool of input.pools) {
+    const name = pool.metadata.name;
+    if (!pool.spec.healthChecked) return `pool ${name} does not check health (spec.healthChecked)`;
+    for (const group of groups.filter(isPooled)) {
+      const ours = group.servers.flatMap((server) => server.pools).filter((member) => member.name === name).length;
+      if (ours === 0) continue;
+      const left = (input.members.get(name) ?? ours) - ours;
+      if (left < pool.spec.minServing) {
+        return `pool ${name} has ${left} members without ${group.name} and needs ${pool.spec.minServing}; add a second server group`;
+      }
+    }
+  }
+  if (input.pools.length === 0) return 'no server is in a load-balancer pool';
+  return '';
+}
+
+/** JSON with sorted keys: the same plan has the same text, and so the same hash. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+}

@@ -1,0 +1,18 @@
+/** Gives the locks back. Last step of every plan, and what every ending runs. Source: design 5.8. */
+import { seeWorkload, workloadsOf } from '../members.ts';
+import { act, done, groupOf, type StepContext, type StepVerdict } from '../verdict.ts';
+
+export function evaluateCleanup(context: StepContext): StepVerdict {
+  const { uid, spec } = context.run;
+  for (const name of context.step.groups ?? []) {
+    for (const workload of workloadsOf(groupOf(spec, name))) {
+      const seen = seeWorkload(context.observed, workload);
+      if (seen?.lockedBy === uid) return act({ kind: 'UnlockWorkload', workload }, `nothing more is done to ${workload.name}`);
+    }
+    const group = context.observed.groups.get(name);
+    if (group?.exists === true && group.lockedBy === uid) {
+      return act({ kind: 'UnlockGroup', group: name }, `nothing more is done to ${name}`);
+    }
+  }
+  return done('nothing is held');
+}

@@ -1,0 +1,118 @@
+/** Takes a group out of its pools: held, out of rotation, connections gone. Feeds `Drained`. Source: design 4.1, 001-98. */
+import { formatInstant, parseInstant } from '../../shared/instant.ts';
+import type { MemberRef } from '../effects.ts';
+import { capacityProblem, membersOf, seeMembers, type SeenMember } from '../members.ts';
+import { act, done, fail, groupOf, listSome, wait, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
+import { drainedKey, forcedKey } from './keys.ts';
+
+export function evaluateDrain(context: StepContext): StepVerdict {
+  const group = groupOf(context.run.spec, context.step.group);
+  const members = membersOf(group);
+  const { seen, missing } = seeMembers(context.observed, members);
+  if (missing.length > 0) {
+    const blocker = { type: 'Pool', object: `pool/${members[0]?.pool ?? ''}` };
+    return waitOrFail(context, { reason: 'PoolUnobservable', message: listSome(missing), blocker }, 'PoolUnobservable');
+  }
+  return holdFirst(context, seen) ?? leaveRotation(context, seen) ?? letGo(context, seen);
+}
+
+/** Written down before the first touch: a member that was already out by somebody's hand is not ours to put back. */
+function holdFirst(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
+  const fresh = members.filter((member) => context.handles[drainedKey(member.ref)] === undefined);
+  const record: Record<string, string> = {};
+  for (const { ref, seen } of fresh) {
+    const personal = seen.foreign !== '' && (seen.state === 'Drained' || seen.state === 'Draining');
+    if (personal) record[drainedKey(ref)] = 'person';
+  }
+  if (Object.keys(record).length > 0) {
+    return { kind: 'record', record, because: `${Object.keys(record).length} members were taken out by somebody else and stay out` };
+  }
+  const loose = ours(context, members).find((member) => member.pool.canHold && !member.seen.held);
+  if (loose === undefined) return undefined;
+  const problem = mayLeave(context, members);
+  return problem ?? act({ kind: 'HoldMember', member: loose.ref }, `${loose.ref.member} must not rejoin by itself`);
+}
+
+function ours(context: StepContext, members: readonly SeenMember[]): SeenMember[] {
+  return members.filter((member) => context.handles[drainedKey(member.ref)] !== 'person');
+}
+
+function mayLeave(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
+  const leaving = ours(context, members).filter((member) => member.seen.state === 'Serving');
+  if (leaving.length === 0 || context.step.interrupts === true) return undefined;
+  const problem = capacityProblem(context.observed, leaving.map((member): MemberRef => member.ref));
+  if (problem === '') return undefined;
+  const blocker = { type: 'Capacity', object: `pool/${leaving[0]?.ref.pool ?? ''}` };
+  return waitOrFail(context, { reason: 'CapacityTooLow', message: problem, blocker }, 'CapacityTooLow');
+}
+
+function leaveRotation(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
+  const serving = ours(context, members).filter((member) => member.seen.state === 'Serving' || (member.seen.state === 'Down' && !isRecorded(context, member)));
+  const next = serving[0];
+  if (next === undefined) return undefined;
+  if (next.seen.foreign !== '') {
+    return waitOrFail(
+      context,
+      { reason: 'ForeignPoolState', message: `${next.ref.member}: ${next.seen.foreign}`, blocker: { type: 'Foreign', object: `pool/${next.ref.pool}` } },
+      'ForeignPoolState',
+    );
+  }
+  const problem = mayLeave(context, members);
+  if (problem !== undefined) return problem;
+  return act(
+    { kind: 'DrainMember', member: next.ref, force: false },
+    `${next.ref.member} serves in pool ${next.ref.pool}`,
+    isRecorded(context, next) ? undefined : { [drainedKey(next.ref)]: 'ours' },
+  );
+}
+
+function isRecorded(context: StepContext, member: SeenMember): boolean {
+  return context.handles[drainedKey(member.ref)] !== undefined;
+}
+
+/** Out of rotation; now the connections. Unknown is not zero where something counts them. */
+function letGo(context: StepContext, members: readonly SeenMember[]): StepVerdict {
+  const open = members.filter((member) => context.handles[forcedKey(member.ref)] === undefined && isBusy(member));
+  const uncounted = members.filter((member) => !member.pool.countsConnections);
+  if (open.length > 0) return connectionsLeft(context, open);
+  const since = context.handles[outKey(context)];
+  if (uncounted.length > 0 && since === undefined) {
+    return { kind: 'record', record: { [outKey(context)]: formatInstant(context.now) }, because: 'nothing counts connections, so the settle time starts' };
+  }
+  const settleMs = Math.max(0, ...uncounted.map((member) => member.pool.settleMs));
+  const restMs = since === undefined ? 0 : parseInstant(since) + settleMs - context.now;
+  if (restMs > 0) {
+    return { kind: 'wait', afterMs: restMs, reason: 'Settling', message: 'out of rotation; letting open requests end, as nothing counts them' };
+  }
+  const personal = members.filter((member) => context.handles[drainedKey(member.ref)] === 'person').map((member) => member.ref.member);
+  const note = personal.length > 0 ? `; ${listSome(personal)} had been taken out by somebody else and stays out` : '';
+  return done(`${members.length} members drained${uncounted.length > 0 ? ', connections unknown' : ''}${note}`);
+}
+
+function isBusy(member: SeenMember): boolean {
+  if (!member.pool.countsConnections) return false;
+  return !member.seen.connections.known || member.seen.connections.value > 0;
+}
+
+function connectionsLeft(context: StepContext, open: readonly SeenMember[]): StepVerdict {
+  const counts = open.map(({ ref, seen }) => `${ref.member} (${seen.connections.known ? seen.connections.value : 'unknown'})`);
+  const message = `${open.length} members still hold connections: ${listSome(counts)}`;
+  if (context.consumedMs < context.timeoutMs) {
+    return { kind: 'wait', afterMs: Math.min(2_000, context.timeoutMs - context.consumedMs), reason: 'Draining', message };
+  }
+  const policy = groupOf(context.run.spec, context.step.group).drain.onTimeout;
+  const next = open[0];
+  if (policy === 'Force' && next !== undefined) {
+    const because = `drain timeout ${context.step.timeout} is over and the policy is Force: ${message}`;
+    return { kind: 'act', effect: { kind: 'DrainMember', member: next.ref, force: true }, because, after: { [forcedKey(next.ref)]: counts[0] ?? 'yes' } };
+  }
+  if (policy === 'Fail') return fail('DrainTimeout', `${message} after ${context.step.timeout}`);
+  return wait('DrainHeld', `${message} after ${context.step.timeout}; the policy is Hold: end them, or abort`, {
+    type: 'Drain',
+    object: `pool/${open[0]?.ref.pool ?? ''}`,
+  });
+}
+
+function outKey(context: StepContext): string {
+  return `out/${context.step.id}/${context.entry.attempt}`;
+}

@@ -1,0 +1,43 @@
+/**
+ * Keys of the journal's handles. Names, counts and hashes that the world cannot tell again, each written by one
+ * step and read by later ones and by the rollback.
+ */
+import type { MemberRef, WorkloadRef } from '../effects.ts';
+
+/** "ours" or "person": by whose hand the member is out of its pool. */
+export const drainedKey = (member: MemberRef): string => `drained/${member.pool}/${member.member}`;
+
+/** The connection count at which the drain was forced. */
+export const forcedKey = (member: MemberRef): string => `forced/${member.pool}/${member.member}`;
+
+/** Replica count before the stop. */
+export const replicasKey = (workload: WorkloadRef): string => `replicas/${workload.kind}/${workload.name}`;
+
+/** ControllerRevision with the template before. */
+export const revisionKey = (workload: WorkloadRef): string => `revision/${workload.kind}/${workload.name}`;
+
+/** Hash of the template before our change. */
+export const beforeKey = (workload: WorkloadRef): string => `before/${workload.kind}/${workload.name}`;
+
+/** Hash of the template after our change: anything else later is somebody's. */
+export const templateKey = (workload: WorkloadRef): string => `template/${workload.kind}/${workload.name}`;
+
+/** Secret with the settings before. */
+export const settingsKey = (group: string): string => `settings/${group}`;
+
+/** Claims of the group, comma-separated. */
+export const claimsKey = (group: string): string => `claims/${group}`;
+
+export const snapshotKey = (claim: string): string => `snapshot/${claim}`;
+
+/** The claim as it was, as JSON, written by the engine with the snapshot. */
+export const manifestKey = (claim: string): string => `manifest/${claim}`;
+
+/** RFC 3339: when the group first met users after its change. */
+export const servedKey = (group: string): string => `served/${group}`;
+
+/** Tells a rollback to put back the volumes that a failed restore moved aside. */
+export const reattachKey = (group: string): string => `reattach/${group}`;
+
+/** UID of the run that hands its locks over; in a plan's handles. */
+export const previousUIDKey = 'previous/uid';

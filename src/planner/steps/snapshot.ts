@@ -1,0 +1,49 @@
+/** Snapshots every volume of a stopped group, and goes on only when each is verified. Source: design 4.3, 001-58, 001-131. */
+import { seeWorkload, workloadsOf } from '../members.ts';
+import { act, done, fail, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
+import { claimsKey, snapshotKey } from './keys.ts';
+
+export function evaluateSnapshot(context: StepContext): StepVerdict {
+  const group = groupOf(context.run.spec, context.step.group);
+  const className = group.snapshot?.volumeSnapshotClassName;
+  if (className === undefined) return fail('SnapshotClassMissing', `group ${group.name} names no snapshot class`);
+  const recorded = context.handles[claimsKey(group.name)];
+  if (recorded === undefined) {
+    return { kind: 'record', record: { [claimsKey(group.name)]: claimsOf(context).join(',') }, because: 'the volumes that are about to change' };
+  }
+  const claims = recorded.split(',').filter((claim) => claim !== '');
+  if (claims.length === 0) return done('no volumes');
+  const waiting: string[] = [];
+  for (const claim of claims) {
+    const name = context.handles[snapshotKey(claim)] ?? snapshotName(context, claim);
+    const seen = context.observed.snapshots.get(name);
+    if (seen === undefined || !seen.exists) {
+      if (wasVerified(context, claim)) return fail('SnapshotLost', `snapshot ${name} of ${claim} was deleted`);
+      return act({ kind: 'CreateSnapshot', snapshot: name, claim, className }, `${claim} is about to change`, { [snapshotKey(claim)]: name });
+    }
+    if (seen.error !== '') waiting.push(`${name}: ${seen.error}`);
+    else if (!seen.ready) waiting.push(`${name}: not ready`);
+    else if (!seen.verified) waiting.push(`${name}: ready, but its content is not verified`);
+  }
+  if (waiting.length === 0) return done(`${claims.length} snapshots verified`);
+  return waitOrFail(context, { reason: 'SnapshotNotReady', message: listSome(waiting) }, 'SnapshotNotReady');
+}
+
+function wasVerified(context: StepContext, claim: string): boolean {
+  return context.entry.state === 'Succeeded' && context.handles[snapshotKey(claim)] !== undefined;
+}
+
+/** Claims of the group's workloads, sorted. */
+function claimsOf(context: StepContext): string[] {
+  const group = groupOf(context.run.spec, context.step.group);
+  return workloadsOf(group)
+    .flatMap((workload) => seeWorkload(context.observed, workload)?.claims ?? [])
+    .map((claim) => claim.claim)
+    .toSorted();
+}
+
+/** Named by run, claim and attempt, so that a repetition finds it and a second attempt takes a fresh one. */
+function snapshotName(context: StepContext, claim: string): string {
+  const suffix = context.entry.attempt > 1 ? `-${context.entry.attempt}` : '';
+  return `${context.run.name}-${claim}${suffix}`.slice(0, 253);
+}

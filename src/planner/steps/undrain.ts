@@ -1,0 +1,31 @@
+/** Puts a group back into its pools: what we took out, and nothing a person took out. Source: design 4.1, principle 8. */
+import { formatInstant } from '../../shared/instant.ts';
+import { membersOf, seeMembers } from '../members.ts';
+import { act, done, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
+import { drainedKey, servedKey } from './keys.ts';
+
+export function evaluateUndrain(context: StepContext): StepVerdict {
+  const group = groupOf(context.run.spec, context.step.group);
+  const ours = membersOf(group).filter((member) => context.handles[drainedKey(member)] !== 'person');
+  const { seen, missing } = seeMembers(context.observed, ours);
+  if (missing.length > 0) {
+    const blocker = { type: 'Pool', object: `pool/${ours[0]?.pool ?? ''}` };
+    return waitOrFail(context, { reason: 'PoolUnobservable', message: listSome(missing), blocker }, 'PoolUnobservable');
+  }
+  const served = servedKey(group.name);
+  const record = context.handles[served] === undefined ? { [served]: formatInstant(context.now) } : undefined;
+  const away = seen.filter((member) => member.seen.state !== 'Serving' || (member.pool.canHold && member.seen.held));
+  const foreign = away.find((member) => member.seen.foreign !== '');
+  if (foreign !== undefined) {
+    const blocker = { type: 'Foreign', object: `pool/${foreign.ref.pool}` };
+    return waitOrFail(context, { reason: 'ForeignPoolState', message: `${foreign.ref.member}: ${foreign.seen.foreign}`, blocker }, 'ForeignPoolState');
+  }
+  const held = away.find((member) => member.seen.held || member.seen.state === 'Drained' || member.seen.state === 'Draining');
+  if (held !== undefined) return act({ kind: 'ServeMember', member: held.ref }, `${held.ref.member} is ready to serve`, record);
+  if (away.length > 0) {
+    const states = away.map((member) => `${member.ref.member} (${member.seen.state}${member.seen.detail === '' ? '' : `, ${member.seen.detail}`})`);
+    return waitOrFail(context, { reason: 'NotServingYet', message: `not serving yet: ${listSome(states)}` }, 'NotServing');
+  }
+  if (record !== undefined) return { kind: 'record', record, because: 'the group serves' };
+  return done(`${seen.length} members serve`);
+}

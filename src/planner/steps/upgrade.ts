@@ -1,0 +1,45 @@
+/** Gives the group's workloads the package's images, with the template before saved for the way back. Source: design 4.2. */
+import type { RunServer } from '../../api/upgrade-run.ts';
+import type { WorkloadRef } from '../effects.ts';
+import { seeWorkload } from '../members.ts';
+import { workloadKey, type WorkloadObservation } from '../observed.ts';
+import { act, done, fail, groupOf, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
+import { beforeKey, revisionKey, templateKey } from './keys.ts';
+
+export function evaluateUpgrade(context: StepContext): StepVerdict {
+  const group = groupOf(context.run.spec, context.step.group);
+  for (const server of group.servers) {
+    const workload: WorkloadRef = { kind: server.workload.kind, name: server.workload.name };
+    const seen = seeWorkload(context.observed, workload);
+    if (seen === undefined) return fail('WorkloadNotFound', `${workloadKey(workload)} is gone`);
+    const verdict = upgradeServer(context, server, workload, seen, group.takeOwnership);
+    if (verdict !== undefined) return verdict;
+  }
+  return done(`${group.servers.length} workloads have the new template`);
+}
+
+function upgradeServer(
+  context: StepContext, server: RunServer, workload: WorkloadRef, seen: WorkloadObservation, takeOwnership: boolean,
+): StepVerdict | undefined {
+  const revision = context.handles[revisionKey(workload)] ?? revisionName(context, workload);
+  if (!context.observed.saved.has(revision)) {
+    return act({ kind: 'SaveRevision', workload, revision }, `the template of ${workload.name} is the way back`, {
+      [revisionKey(workload)]: revision,
+      [beforeKey(workload)]: seen.templateHash,
+    });
+  }
+  if (seen.reconcilers.length > 0 && !takeOwnership) {
+    const message = `${seen.reconcilers.join(', ')} reconciles ${workloadKey(workload)}: let it ignore the images, or set takeOwnership`;
+    return waitOrFail(context, { reason: 'ReconciledByOther', message, blocker: { type: 'Foreign', object: workloadKey(workload) } }, 'ReconciledByOther');
+  }
+  if (Object.entries(server.images).some(([container, image]) => seen.images[container] !== image)) {
+    return act({ kind: 'ApplyImages', workload, images: server.images, takeOwnership }, `${workload.name} has the old images`);
+  }
+  const key = templateKey(workload);
+  if (context.handles[key] === seen.templateHash) return undefined;
+  return { kind: 'record', record: { [key]: seen.templateHash }, because: `what ${workload.name} should stay like` };
+}
+
+export function revisionName(context: Pick<StepContext, 'run'>, workload: WorkloadRef): string {
+  return `${context.run.name}-${workload.kind.toLowerCase()}-${workload.name}`.slice(0, 253);
+}

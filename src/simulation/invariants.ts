@@ -1,0 +1,212 @@
+/** Promises that hold at every instant of every simulation (design 5), each a function that says how it is broken. */
+import type { Operation } from '../drivers/contract.ts';
+import type { Effect, MemberRef, WorkloadRef } from '../planner/effects.ts';
+import { workloadKey } from '../planner/observed.ts';
+import { isServing, podsOf } from './pools.ts';
+import { claimOf, lostWrites } from './storage.ts';
+import { provenKey, templateHash, type SimPool, type SimWorkload, type World } from './world.ts';
+
+type EffectInvariant = (world: World, operation: Operation, effect: Effect) => string | undefined;
+type InstantInvariant = (world: World) => string | undefined;
+
+/** 5.1: whoever changes a server holds its lock. */
+function onlyUnderLock(world: World, operation: Operation, effect: Effect): string | undefined {
+  const touched = touchedWorkload(world, effect);
+  if (touched === undefined || touched.lockedBy === operation.runUID) return undefined;
+  return `${effect.kind} on ${touched.name} by ${operation.run}, locked by "${touched.lockedBy}"`;
+}
+
+/** 5.2, 5.3: nothing leaves a pool that would keep fewer members than it needs. */
+function keepsCapacity(world: World, _: Operation, effect: Effect): string | undefined {
+  if (effect.kind !== 'DrainMember' || world.promises.mayInterrupt) return undefined;
+  const pool = world.pools.get(effect.member.pool);
+  const member = pool?.members.find((candidate) => candidate.member === effect.member.member);
+  if (pool === undefined || member === undefined || !isServing(world, pool, member)) return undefined;
+  const left = servingIn(world, pool) - 1;
+  return left >= pool.minServing ? undefined : `draining ${effect.member.member} leaves ${left} serving in ${pool.name}, which needs ${pool.minServing}`;
+}
+
+/** 5.2: nothing that serves is stopped. */
+function stopsNothingThatServes(world: World, _: Operation, effect: Effect): string | undefined {
+  if (effect.kind !== 'ScaleWorkload' || effect.replicas > 0 || world.promises.mayInterrupt) return undefined;
+  const key = workloadKey(effect.workload);
+  const pool = [...world.pools.values()].find((candidate) =>
+    candidate.members.some((member) => member.workload === key && isServing(world, candidate, member)),
+  );
+  return pool === undefined ? undefined : `${effect.workload.name} is stopped while it serves in ${pool.name}`;
+}
+
+/** 5.5: the next group is not changed while one that was changed is broken. */
+function oneBrokenAtMost(world: World, operation: Operation, effect: Effect): string | undefined {
+  if (effect.kind !== 'ApplyImages') return undefined;
+  const group = world.workloads.get(workloadKey(effect.workload))?.group;
+  const broken = [...world.workloads.values()].find(
+    (workload) =>
+      workload.lockedBy === operation.runUID &&
+      workload.group !== group &&
+      !world.original.has(provenKey(workload, workload.template)) &&
+      !world.traffic.proven.has(provenKey(workload, workload.template)) &&
+      isHoldable(world, workload),
+  );
+  return broken === undefined ? undefined : `${effect.workload.name} is changed while ${broken.name} is not proven`;
+}
+
+/** 5.6: one restore at a time. */
+function oneRestoreAtATime(world: World, _: Operation, effect: Effect): string | undefined {
+  if (effect.kind !== 'RestoreClaim') return undefined;
+  const other = [...world.restores].find(([claim, restore]) => claim !== effect.claim && restore.state === 'working');
+  return other === undefined ? undefined : `${effect.claim} is restored while ${other[0]} is`;
+}
+
+/** 5.8: a release that failed its tests is not put in front of users where it can be kept from them. */
+function servesOnlyProven(world: World, _: Operation, effect: Effect): string | undefined {
+  if (effect.kind !== 'ServeMember') return undefined;
+  const workload = world.workloads.get(workloadKey(effect.member.workload));
+  const pool = world.pools.get(effect.member.pool);
+  if (workload === undefined || pool?.canHold !== true || world.promises.mayServeUnproven) return undefined;
+  const strange = workload.pods.find((pod) => !world.traffic.proven.has(provenKey(workload, pod.template)));
+  return strange === undefined ? undefined : `${strange.name} is put into ${pool.name} with a release that passed no test`;
+}
+
+function requestsAreAnswered(world: World): string | undefined {
+  return world.traffic.failed === 0 || world.promises.mayInterrupt ? undefined : `${world.traffic.failed} of ${world.traffic.requests} requests failed`;
+}
+
+function usersMeetProvenReleases(world: World): string | undefined {
+  return world.traffic.unproven === 0 || world.promises.mayServeUnproven ? undefined : `${world.traffic.unproven} requests met a release that passed no test`;
+}
+
+function nobodyIsCutOff(world: World): string | undefined {
+  return world.traffic.cut === 0 || world.promises.mayCut ? undefined : `${world.traffic.cut} users were cut off`;
+}
+
+function poolsKeepTheirMinimum(world: World): string | undefined {
+  if (world.promises.mayInterrupt) return undefined;
+  const short = [...world.pools.values()].find((pool) => servingIn(world, pool) < Math.min(pool.minServing, pool.members.length));
+  return short === undefined ? undefined : `${short.name} has ${servingIn(world, short)} serving members and needs ${short.minServing}`;
+}
+
+/** 4.3: acknowledged writes are lost only when somebody said so. Looked at for claims that are not the ones from the start. */
+function writesAreKept(world: World): string | undefined {
+  if (world.promises.mayLose) return undefined;
+  for (const claim of world.claims.values()) {
+    if (claim.restoredFrom === '') continue;
+    const lost = lostWrites(world, claim.claim).length;
+    if (lost > 0) return `${lost} acknowledged writes of ${claim.claim} are gone`;
+  }
+  return undefined;
+}
+
+const effectInvariants: Readonly<Record<string, EffectInvariant>> = {
+  onlyUnderLock, keepsCapacity, stopsNothingThatServes, oneBrokenAtMost, oneRestoreAtATime, servesOnlyProven,
+};
+
+const instantInvariants: Readonly<Record<string, InstantInvariant>> = {
+  requestsAreAnswered, usersMeetProvenReleases, nobodyIsCutOff, poolsKeepTheirMinimum, writesAreKept,
+};
+
+/** Asked before an effect is performed. */
+export function checkEffect(world: World, operation: Operation, effect: Effect): string[] {
+  return Object.entries(effectInvariants).flatMap(([name, check]) => {
+    const broken = check(world, operation, effect);
+    return broken === undefined ? [] : [`${name}: ${broken}`];
+  });
+}
+
+/** Asked whenever anything changed. */
+export function checkInstant(world: World): string[] {
+  return Object.entries(instantInvariants).flatMap(([name, check]) => {
+    const broken = check(world);
+    return broken === undefined ? [] : [`${name}: ${broken}`];
+  });
+}
+
+export interface Handover {
+  readonly group: string;
+  readonly server?: string | undefined;
+}
+
+/** Asked when every run has ended: no lock, no hold, everybody serves or was handed over by name (5.7, 5.8). */
+export function checkEnd(world: World, handedOver: readonly Handover[]): string[] {
+  const groups = new Set(handedOver.map((handover) => handover.group));
+  const broken: string[] = [];
+  for (const [name, group] of world.groups) if (group.lockedBy !== '') broken.push(`noLockIsLeft: group ${name} by ${group.lockedBy}`);
+  for (const workload of world.workloads.values()) {
+    if (workload.lockedBy !== '') broken.push(`noLockIsLeft: ${workload.name} by ${workload.lockedBy}`);
+  }
+  for (const pool of world.pools.values()) {
+    for (const member of pool.members) {
+      const workload = world.workloads.get(member.workload);
+      if (workload === undefined || workload.deleted || groups.has(workload.group)) continue;
+      if (pool.held.has(member.workload)) broken.push(`nothingTemporarySurvives: ${member.member} is held out of ${pool.name}`);
+      const byPerson = pool.instances.some((instance) => instance.admin.get(member.member)?.by === 'somebody else');
+      const serves = isServing(world, pool, member);
+      if (byPerson && serves) broken.push(`personsWordHolds: ${member.member} serves in ${pool.name} against a person's word`);
+      if (!byPerson && !serves) broken.push(`everybodyServes: ${member.member} of ${pool.name} neither serves nor was handed over`);
+    }
+  }
+  for (const [claim, restore] of world.restores) {
+    if (restore.state === 'working' && !world.claims.has(claim)) broken.push(`dataIsThere: claim ${claim} is missing`);
+  }
+  if (!world.promises.mayLose) {
+    for (const claim of world.claims.keys()) {
+      const lost = lostWrites(world, claim).length;
+      if (lost > 0) broken.push(`writesAreKept: ${lost} acknowledged writes of ${claim} are gone`);
+    }
+  }
+  return broken;
+}
+
+/** Named effects leave one object each: none was made twice under the same operation. */
+export function checkOnce(world: World): string[] {
+  const named = new Set(['SaveRevision', 'SaveSettings', 'CreateSnapshot']);
+  const seen = new Map<string, number>();
+  for (const call of world.calls) {
+    if (!named.has(call.kind) || !call.changed) continue;
+    const key = `${call.kind} ${call.target}`;
+    seen.set(key, (seen.get(key) ?? 0) + 1);
+  }
+  return [...seen].filter(([, count]) => count > 1).map(([key, count]) => `onceAtMost: ${key} was made ${count} times`);
+}
+
+function servingIn(world: World, pool: SimPool): number {
+  return pool.members.filter((member) => isServing(world, pool, member)).length;
+}
+
+function isHoldable(world: World, workload: SimWorkload): boolean {
+  const pools = [...world.pools.values()].filter((pool) => pool.members.some((member) => member.workload === workloadKey(workload)));
+  return pools.length > 0 && pools.every((pool) => pool.canHold);
+}
+
+function touchedWorkload(world: World, effect: Effect): SimWorkload | undefined {
+  const refs: WorkloadRef | MemberRef | undefined =
+    'workload' in effect && effect.kind !== 'LockWorkload' && effect.kind !== 'UnlockWorkload'
+      ? effect.workload
+      : 'member' in effect
+        ? effect.member.workload
+        : undefined;
+  if (refs !== undefined && 'kind' in refs) return world.workloads.get(workloadKey(refs));
+  if (effect.kind !== 'CreateSnapshot' && effect.kind !== 'RestoreClaim' && effect.kind !== 'ReattachVolume') return undefined;
+  return [...world.workloads.values()].find((workload) =>
+    Array.from({ length: 16 }, (_, ordinal) => claimOf(workload, ordinal)).includes(effect.claim),
+  );
+}
+
+/** What is the same after every way to the same end: no times, no UIDs, no names that count attempts. */
+export function fingerprintOf(world: World): Record<string, string> {
+  const lines: Record<string, string> = {};
+  for (const [key, workload] of world.workloads) {
+    lines[key] = `${templateHash(workload.template)} x${workload.replicas} ready=${workload.pods.filter((pod) => pod.ready).length}`;
+  }
+  for (const pool of world.pools.values()) {
+    for (const member of pool.members) {
+      const pods = podsOf(world, member).length;
+      lines[`${pool.name}/${member.member}`] = `${isServing(world, pool, member) ? 'serving' : 'out'} pods=${pods}`;
+    }
+  }
+  for (const claim of world.claims.values()) {
+    lines[claim.claim] = `${world.volumes.get(claim.volume)?.content ?? 'no volume'}, ${lostWrites(world, claim.claim).length} writes lost`;
+  }
+  for (const [document, values] of world.documents) lines[document] = JSON.stringify([...values].toSorted());
+  return lines;
+}

@@ -1,0 +1,428 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { parse } from 'yaml';
+import * as z from 'zod';
+import { renderDeploy, staleFiles } from '../../scripts/render-deploy.ts';
+import { controlPlaneTools, ensureTools } from '../cluster/build-tools.ts';
+import { type ControlPlane, startControlPlane } from '../cluster/control-plane.ts';
+import { waitFor } from '../cluster/poll.ts';
+import { type RunResult, run, tryRun } from '../cluster/process.ts';
+
+const chart = join(import.meta.dirname, '../../helm/belay');
+const release = 'belay-system';
+const planHash = `sha256:${'4be1'.repeat(16)}`;
+const engineer = 'ana@example.org';
+const administrator = 'ben@example.org';
+const controller = `system:serviceaccount:${release}:belay`;
+
+let cluster: ControlPlane;
+let helmPath: string;
+
+before(async () => {
+  const tools = await ensureTools({ log: (line) => console.log(line), only: [...controlPlaneTools, 'helm'] });
+  helmPath = tools.path('helm');
+  cluster = await startControlPlane({ dir: mkdtempSync(join(tmpdir(), 'belay-admission-')), tools });
+  await namespace(release, { 'pod-security.kubernetes.io/enforce': 'restricted' });
+  for (const name of ['shop', 'lab']) await namespace(name);
+  await helm('install');
+  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/decisions.belay.dev']);
+  await bind('shop', 'engineer', engineer);
+  await bind('shop', 'administrator', administrator);
+  await policiesActive();
+});
+after(() => cluster?.stop());
+
+const decisionDefaults = { run: 'portal-7', planHash, choice: 'Resume' };
+
+describe('Decision policies', () => {
+  it('fills in who decided', async () => {
+    assert.equal((await decide(engineer, {})).decidedBy, engineer);
+  });
+
+  it('accepts the own name written out', async () => {
+    assert.equal((await decide(engineer, { decidedBy: engineer })).decidedBy, engineer);
+  });
+
+  it('refuses a decision in the name of another, even of one who may (impersonation)', async () => {
+    assert.match(
+      await refusal(engineer, { choice: 'SignOff', decidedBy: administrator }),
+      /spec\.decidedBy must be ana@example\.org, who sends this decision, not ben@example\.org: nobody decides in the name of another/,
+    );
+  });
+
+  const allowed: Record<string, Record<string, boolean>> = {
+    [engineer]: { Resume: true, Abort: true, SignOff: false, Rollback: false },
+    [administrator]: { Resume: true, Abort: true, SignOff: true, Rollback: true },
+    'admin@example.org': { Resume: false, Abort: false, SignOff: false, Rollback: false },
+    [controller]: { Resume: false, Abort: false, SignOff: false, Rollback: false },
+  };
+  for (const [user, choices] of Object.entries(allowed)) {
+    for (const [choice, want] of Object.entries(choices)) {
+      it(`${want ? 'lets' : 'does not let'} ${user} decide ${choice}`, async () => {
+        // Rights on the object alone are not the right to choose.
+        await bindRole('shop', 'decisions-only', ['decisions'], user);
+        const spec = { choice, ...(choice === 'Rollback' ? { method: 'Snapshots' } : {}) };
+        if (want) {
+          assert.equal((await decide(user, spec)).decidedBy, user);
+          return;
+        }
+        const remedy = `${user} may not decide ${choice} on run portal-7: grant create on upgraderuns/${choice.toLowerCase()} (group belay.dev) in namespace shop`;
+        assert.ok((await refusal(user, spec)).includes(remedy));
+      });
+    }
+  }
+
+  it('honours rights on one run only', async () => {
+    const only = 'cara@example.org';
+    await bindRole('shop', 'decisions-only', ['decisions'], only);
+    await bindRole('shop', 'one-run', ['upgraderuns/signoff'], only, ['portal-7']);
+    assert.equal((await decide(only, { choice: 'SignOff' })).decidedBy, only);
+    assert.match(await refusal(only, { choice: 'SignOff', run: 'portal-8' }), /may not decide SignOff on run portal-8/);
+  });
+
+  it('does not carry rights over to another namespace', async () => {
+    await bindRole('lab', 'decisions-only', ['decisions'], administrator);
+    assert.match(await refusal(administrator, { choice: 'SignOff' }, 'lab'), /in namespace lab/);
+  });
+
+  it('lets the controller write the status of what others decided', async () => {
+    const { name } = await decide(administrator, { choice: 'SignOff' });
+    const patch = JSON.stringify({ status: { phase: 'Accepted' } });
+    await cluster.kubectl([
+      ...['-n', 'shop', 'patch', 'decision', name, '--subresource=status', '--type=merge', '-p', patch],
+      `--as=${controller}`,
+    ]);
+  });
+});
+
+describe('held pods policy (design 4.1)', () => {
+  const poolLabelOf = async (kind: string, name: string): Promise<(string | undefined)[]> => {
+    const replicas = 2;
+    await cluster.kubectl(['apply', '-f', '-'], { stdin: JSON.stringify(workload(kind, name, replicas)) });
+    const items = await waitFor({
+      what: `${replicas} pods of ${kind} ${name}`,
+      timeoutMs: 30_000,
+      check: async () => {
+        const pods = await podsOf('shop', `app=${name}`);
+        return pods.length === replicas ? pods : undefined;
+      },
+    });
+    await cluster.kubectl(['-n', 'shop', 'delete', kind, name, '--cascade=foreground', '--wait=false']);
+    return items.map((pod) => pod.metadata.labels?.['belay.dev/pool']);
+  };
+
+  it('leaves pods alone while nothing is held', async () => {
+    assert.deepEqual(await poolLabelOf('statefulset', 'free-1'), ['web', 'web']);
+    assert.deepEqual(await poolLabelOf('deployment', 'free-2'), ['web', 'web']);
+  });
+
+  it('takes the pool label off new pods of held StatefulSets and Deployments, and of no other', async () => {
+    await hold('held-a', ['StatefulSet.stateful-1', 'Deployment.stateless-1']);
+    await hold('held-b', ['StatefulSet.stateful-1', 'Deployment.stateful-2']);
+    assert.deepEqual(await poolLabelOf('statefulset', 'stateful-1'), [undefined, undefined]);
+    assert.deepEqual(await poolLabelOf('deployment', 'stateless-1'), [undefined, undefined]);
+    assert.deepEqual(await poolLabelOf('statefulset', 'stateful-2'), ['web', 'web']);
+    assert.deepEqual(await poolLabelOf('deployment', 'stateless-1-b'), ['web', 'web']);
+    await unhold('held-a', 'held-b');
+  });
+
+  it('shows a hold in a dry-run of a pod and stops when the ConfigMap is gone', async () => {
+    await hold('held-c', ['StatefulSet.dry-1']);
+    assert.equal(await dryRunLabel('dry-1'), undefined);
+    await unhold('held-c');
+    assert.equal(await dryRunLabel('dry-1'), 'web');
+  });
+
+  it('passes by ConfigMaps without the label or without data', async () => {
+    await cluster.kubectl(['-n', 'shop', 'create', 'configmap', 'unrelated', '--from-literal=StatefulSet.dry-2=']);
+    await hold('held-d', []);
+    assert.equal(await dryRunLabel('dry-2'), 'web');
+    await unhold('held-d');
+  });
+});
+
+describe('chart', () => {
+  it('runs in a namespace with the restricted Pod Security Standard, without a warning', async () => {
+    const pods = await waitFor({
+      what: 'both controller pods',
+      timeoutMs: 30_000,
+      check: async () => {
+        const found = await podsOf(release, 'app.kubernetes.io/name=belay');
+        return found.length === 2 ? found : undefined;
+      },
+    });
+    assert.equal(pods.length, 2);
+    const again = await cluster.kubectl(['apply', '--dry-run=server', '-f', '-'], { stdin: await helmTemplate() });
+    assert.equal(again.stderr.replaceAll(/Warning: resource .* is missing the kubectl.kubernetes.io.*\n/g, ''), '');
+  });
+
+  const rights: [string, string[], 'yes' | 'no'][] = [
+    ['create', ['upgraderuns.belay.dev', '-n', 'shop'], 'yes'],
+    ['patch', ['statefulsets.apps', '-n', 'shop'], 'yes'],
+    ['patch', ['persistentvolumes'], 'yes'],
+    ['delete', ['persistentvolumes'], 'no'],
+    ['impersonate', ['serviceaccounts/upgrader', '-n', 'shop'], 'yes'],
+    ['impersonate', ['serviceaccounts/default', '-n', 'shop'], 'no'],
+    ['list', ['secrets', '-n', 'shop'], 'no'],
+    ['create', ['decisions.belay.dev', '-n', 'lab'], 'no'],
+    ['create', ['clusterrolebindings.rbac.authorization.k8s.io'], 'no'],
+  ];
+  for (const [verb, target, want] of rights) {
+    it(`says ${want} when the controller wants to ${verb} ${target[0]}`, async () => {
+      const answer = await tryKubectl(['auth', 'can-i', verb, ...target, `--as=${controller}`]);
+      assert.equal(answer.stdout.trim(), want);
+    });
+  }
+
+  it('gives namespaced rights only where watchNamespaces names namespaces', async () => {
+    const objects = objectsOf(await helmTemplate('--set', 'watchNamespaces={shop,lab}'));
+    const roles = objects.filter((object) => object.kind === 'Role' && object.metadata.name === 'belay-controller');
+    assert.deepEqual(roles.map((role) => role.metadata.namespace).toSorted(), ['lab', 'shop']);
+    const clusterRole = objects.find(
+      (object) => object.kind === 'ClusterRole' && object.metadata.name === 'belay-controller',
+    );
+    const verbs = new Set(clusterRole?.rules?.flatMap((rule) => rule.verbs));
+    assert.deepEqual([...verbs].toSorted(), ['get', 'list', 'watch']);
+  });
+
+  it('leaves the controller no write on user objects when every set must bring an account', async () => {
+    const objects = objectsOf(await helmTemplate('--set', 'controller.requireServiceAccount=true'));
+    const role = objects.find((object) => object.kind === 'ClusterRole' && object.metadata.name === 'belay-controller');
+    const writes = role?.rules?.filter((rule) =>
+      rule.verbs.some((verb) => !['get', 'list', 'watch', 'impersonate'].includes(verb)),
+    );
+    assert.deepEqual([...new Set(writes?.flatMap((rule) => rule.apiGroups))].toSorted(), [
+      'belay.dev',
+      'events.k8s.io',
+    ]);
+    assert.ok(!role?.rules?.some((rule) => rule.resources.includes('secrets')));
+  });
+
+  it('prefers the digest of the image to its tag', async () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const text = await helmTemplate('--set', `image.repository=r/belay,image.tag=v1,image.digest=${digest}`);
+    assert.match(text, new RegExp(`image: r/belay@${digest}\n`));
+  });
+
+  const badValues: Record<string, [string, RegExp]> = {
+    'refuses a digest that is none': ['image.digest=latest', /image\/digest/],
+    'refuses an unknown value': ['replicaCount=3', /replicaCount/],
+    'refuses an unknown log level': ['controller.logLevel=loud', /logLevel/],
+  };
+  for (const [name, [value, want]] of Object.entries(badValues)) {
+    it(name, async () => {
+      const result = await tryRun([helmPath, 'template', 'belay', chart, '--kube-version', '1.36.0', '--set', value]);
+      assert.notEqual(result.code, 0);
+      assert.match(result.stderr, want);
+    });
+  }
+
+  it('is what deploy/ was rendered from', async () => {
+    assert.deepEqual(staleFiles(await renderDeploy(helmPath)), []);
+  });
+
+  it('asks for spec.decidedBy where the mutating policies are missing (Kubernetes before 1.36)', async () => {
+    await helm('upgrade', '--set', 'admission.mutatingPolicies=Never');
+    await waitFor({
+      what: 'the policy that fills in names to be gone',
+      timeoutMs: 30_000,
+      check: async () => ((await tryDecide(engineer, {})).code === 0 ? undefined : true),
+    });
+    assert.match(
+      await refusal(engineer, {}),
+      /spec\.decidedBy must be ana@example\.org, who sends this decision: add it/,
+    );
+    assert.equal((await decide(engineer, { decidedBy: engineer })).decidedBy, engineer);
+  });
+
+  it('keeps the CRDs, and with them the objects, when it is uninstalled, and takes them up again', async () => {
+    const decisions = async () => (await cluster.kubectl(['-n', 'shop', 'get', 'decisions', '-o', 'name'])).stdout;
+    const kept = await decisions();
+    await run([helmPath, ...(await helmArgs('uninstall'))]);
+    assert.equal(await decisions(), kept);
+    await helm('install');
+    assert.equal(await decisions(), kept);
+  });
+});
+
+const objectSchema = z.object({
+  kind: z.string(),
+  metadata: z.object({
+    name: z.string(),
+    namespace: z.string().optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+  }),
+  rules: z
+    .array(z.object({ apiGroups: z.array(z.string()), resources: z.array(z.string()), verbs: z.array(z.string()) }))
+    .optional(),
+});
+
+function objectsOf(manifests: string): z.infer<typeof objectSchema>[] {
+  return manifests
+    .split(/^---$/m)
+    .map((text): unknown => parse(text))
+    .filter((object) => object !== null)
+    .map((object) => objectSchema.parse(object));
+}
+
+async function helmArgs(command: string): Promise<string[]> {
+  const target = command === 'uninstall' ? ['belay'] : ['belay', chart];
+  return [command, ...target, '--namespace', release, '--kubeconfig', cluster.kubeconfig];
+}
+
+async function helm(command: 'install' | 'upgrade', ...args: readonly string[]): Promise<void> {
+  const { stderr } = await run([helmPath, ...(await helmArgs(command)), ...args]);
+  assert.doesNotMatch(stderr, /warning/i);
+}
+
+async function helmTemplate(...args: readonly string[]): Promise<string> {
+  const capabilities = ['--kube-version', '1.36.0', '--set', 'admission.mutatingPolicies=Always'];
+  return (await run([helmPath, 'template', 'belay', chart, '--namespace', release, ...capabilities, ...args])).stdout;
+}
+
+function tryKubectl(args: readonly string[], stdin = ''): Promise<RunResult> {
+  return tryRun(['kubectl', `--kubeconfig=${cluster.kubeconfig}`, ...args], { stdin });
+}
+
+async function namespace(name: string, labels: Record<string, string> = {}): Promise<void> {
+  const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+  await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify(object) });
+}
+
+async function bind(where: string, role: string, user: string): Promise<void> {
+  await cluster.kubectl(['-n', where, 'create', 'rolebinding', role, `--clusterrole=belay-${role}`, `--user=${user}`]);
+}
+
+async function bindRole(
+  where: string,
+  name: string,
+  resources: string[],
+  user: string,
+  runs?: string[],
+): Promise<void> {
+  const rbac = 'rbac.authorization.k8s.io';
+  const metadata = { name: `${name}-${user.replaceAll(/[^a-z]/g, '-')}`, namespace: where };
+  const rule = {
+    apiGroups: ['belay.dev'],
+    resources,
+    verbs: ['create'],
+    ...(runs === undefined ? {} : { resourceNames: runs }),
+  };
+  const items = [
+    { apiVersion: `${rbac}/v1`, kind: 'Role', metadata, rules: [rule] },
+    {
+      ...{ apiVersion: `${rbac}/v1`, kind: 'RoleBinding', metadata },
+      roleRef: { apiGroup: rbac, kind: 'Role', name: metadata.name },
+      subjects: [{ apiGroup: rbac, kind: 'User', name: user }],
+    },
+  ];
+  await cluster.kubectl(['apply', '-f', '-'], { stdin: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
+}
+
+function tryDecide(user: string, spec: Record<string, string>, where = 'shop'): Promise<RunResult> {
+  const object = {
+    ...{ apiVersion: 'belay.dev/v1alpha1', kind: 'Decision' },
+    metadata: { generateName: 'd-', namespace: where },
+    spec: { ...decisionDefaults, ...spec },
+  };
+  return tryKubectl(['create', '-o', 'json', '-f', '-', `--as=${user}`], JSON.stringify(object));
+}
+
+async function decide(user: string, spec: Record<string, string>): Promise<{ name: string; decidedBy: string }> {
+  const result = await tryDecide(user, spec);
+  assert.equal(result.stderr, '');
+  const created: unknown = JSON.parse(result.stdout);
+  const decision = z
+    .object({ metadata: z.object({ name: z.string() }), spec: z.object({ decidedBy: z.string() }) })
+    .parse(created);
+  return { name: decision.metadata.name, decidedBy: decision.spec.decidedBy };
+}
+
+async function refusal(user: string, spec: Record<string, string>, where = 'shop'): Promise<string> {
+  const result = await tryDecide(user, spec, where);
+  assert.notEqual(result.code, 0, 'the decision was accepted');
+  return result.stderr;
+}
+
+/** A policy made a moment ago is not yet in force. */
+async function policiesActive(): Promise<void> {
+  await waitFor({
+    what: 'the Decision policies to be in force',
+    timeoutMs: 30_000,
+    check: async () => {
+      const filled = await tryDecide(engineer, {});
+      const refused = await tryDecide(engineer, { choice: 'SignOff' });
+      return filled.stdout.includes(engineer) && refused.code !== 0 ? true : undefined;
+    },
+  });
+  await hold('probe', ['StatefulSet.probe']);
+  await unhold('probe');
+}
+
+/** Returns when a pod of the first workload would be held, as the driver does before it relies on a hold. */
+async function hold(name: string, workloads: readonly string[]): Promise<void> {
+  const data = Object.fromEntries(workloads.map((key) => [key, '']));
+  const metadata = { name, namespace: 'shop', labels: { 'belay.dev/held': 'true' } };
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata, ...(workloads.length > 0 ? { data } : {}) };
+  await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify(object) });
+  const first = workloads.find((key) => key.startsWith('StatefulSet.'));
+  if (first === undefined) return;
+  await waitFor({
+    what: `${first} to be held`,
+    timeoutMs: 30_000,
+    check: async () => ((await dryRunLabel(first.slice('StatefulSet.'.length))) === undefined ? true : undefined),
+  });
+}
+
+async function unhold(...names: readonly string[]): Promise<void> {
+  await cluster.kubectl(['-n', 'shop', 'delete', 'configmap', ...names]);
+  await waitFor({
+    what: 'the hold to end',
+    timeoutMs: 30_000,
+    check: async () => {
+      const labels = await Promise.all(['probe', 'stateful-1', 'dry-1'].map(dryRunLabel));
+      return labels.every((label) => label === 'web') ? true : undefined;
+    },
+  });
+}
+
+const podSpec = { containers: [{ name: 'c', image: 'example.org/c@sha256:0' }] };
+
+async function dryRunLabel(statefulSet: string): Promise<string | undefined> {
+  const owner = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: statefulSet, uid: 'u-1', controller: true };
+  const metadata = {
+    generateName: 'dry-',
+    namespace: 'shop',
+    labels: { 'belay.dev/pool': 'web' },
+    ownerReferences: [owner],
+  };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: podSpec };
+  const { stdout } = await cluster.kubectl(['create', '--dry-run=server', '-o', 'json', '-f', '-'], {
+    stdin: JSON.stringify(pod),
+  });
+  const created: unknown = JSON.parse(stdout);
+  return objectSchema.parse(created).metadata.labels?.['belay.dev/pool'];
+}
+
+function workload(kind: string, name: string, replicas: number): object {
+  const template = { metadata: { labels: { app: name, 'belay.dev/pool': 'web' } }, spec: podSpec };
+  const spec = { replicas, selector: { matchLabels: { app: name } }, template };
+  const metadata = { name, namespace: 'shop' };
+  return kind === 'deployment'
+    ? { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec }
+    : {
+        apiVersion: 'apps/v1',
+        kind: 'StatefulSet',
+        metadata,
+        spec: { ...spec, serviceName: name, podManagementPolicy: 'Parallel' },
+      };
+}
+
+async function podsOf(where: string, selector: string): Promise<z.infer<typeof objectSchema>[]> {
+  const { stdout } = await cluster.kubectl(['-n', where, 'get', 'pods', '-l', selector, '-o', 'json']);
+  const list: unknown = JSON.parse(stdout);
+  return z.object({ items: z.array(objectSchema) }).parse(list).items;
+}

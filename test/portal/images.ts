@@ -1,0 +1,92 @@
+/** Images of the example: one per release of the portal, each with a digest of its own, and HAProxy as Debian packs it. */
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { buildBundle } from '../../scripts/build.ts';
+import { buildImage } from '../cluster/image.ts';
+import type { BuiltImage, ImageOptions } from '../cluster/image.ts';
+import { ensurePackages } from '../cluster/packages.ts';
+import { run } from '../cluster/process.ts';
+import type { Fault } from './server.ts';
+
+const work = fileURLToPath(new URL('../../.cache/images', import.meta.url));
+
+/** By the name the manifests use after `registry.example/`. All bad releases could follow 1.0.0 or 1.1.0. */
+export const releases: Readonly<Record<string, { readonly version: string; readonly fault: Fault }>> = {
+  'portal:1.0.0': { version: '1.0.0', fault: 'none' },
+  'portal:1.1.0': { version: '1.1.0', fault: 'none' },
+  'portal:1.2.0': { version: '1.2.0', fault: 'broken-login' },
+  'portal:1.2.0-never-ready': { version: '1.2.0', fault: 'never-ready' },
+  'portal:1.2.0-crash-on-start': { version: '1.2.0', fault: 'crash-on-start' },
+  'portal:1.2.0-wrong-version': { version: '1.2.0', fault: 'wrong-version' },
+  'portal:1.2.0-damage-data': { version: '1.2.0', fault: 'damage-data' },
+  'portal:1.2.0-breaks-after-writes': { version: '1.2.0', fault: 'breaks-after-writes' },
+  'portal:1.2.0-breaks-after-shed': { version: '1.2.0', fault: 'breaks-after-shed' },
+};
+
+export interface NamedImage extends BuiltImage {
+  readonly name: string;
+}
+
+/** Builds the named releases. @throws RangeError for a name that is not in `releases` */
+export async function buildPortalImages(names: readonly string[]): Promise<NamedImage[]> {
+  const [server, load] = await Promise.all(['server', 'load'].map((program) => transpile(program)));
+  const images: NamedImage[] = [];
+  for (const name of names) {
+    const release = releases[name];
+    if (release === undefined) throw new RangeError(`there is no release ${name}`);
+    const file = join(work, name.replace(':', '-'), 'release.json');
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify(release));
+    images.push(
+      await build1(name, {
+        base: 'node',
+        files: { '/app/server.mjs': server ?? '', '/app/load.mjs': load ?? '', '/app/release.json': file },
+        entrypoint: ['node', '/app/server.mjs'],
+      }),
+    );
+  }
+  return images;
+}
+
+/** HAProxy of this Debian with its libraries, on a base with a shell for its preStop hook. */
+export async function buildHaproxyImage(): Promise<NamedImage> {
+  await ensurePackages(['haproxy'], () => {});
+  const program = '/usr/sbin/haproxy';
+  const { stdout } = await run(['ldd', program]);
+  const libraries = [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map((match) => match[1] ?? '');
+  const files = Object.fromEntries([program, ...libraries].map((path) => [path, realpathSync(path)]));
+  return build1('haproxy:2.6', { base: 'busybox', files, entrypoint: [program] });
+}
+
+/** The controller as the chart runs it. */
+export async function buildControllerImage(): Promise<NamedImage> {
+  const bundle = join(work, 'controller', 'main.mjs');
+  await buildBundle({ outfile: bundle });
+  return build1('belay:0.1.0', {
+    base: 'node',
+    files: { '/app/main.mjs': bundle },
+    entrypoint: ['node', '/app/main.mjs'],
+  });
+}
+
+async function build1(name: string, options: Omit<ImageOptions, 'name' | 'tag'>): Promise<NamedImage> {
+  const [repository = name, tag = 'latest'] = name.split(':');
+  const built = await buildImage({ ...options, name: `belay.test/${repository}`, tag });
+  return { ...built, name };
+}
+
+async function transpile(program: string): Promise<string> {
+  const outfile = join(work, `${program}.mjs`);
+  await build({
+    entryPoints: [fileURLToPath(new URL(`${program}.ts`, import.meta.url))],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    logLevel: 'warning',
+  });
+  return outfile;
+}
