@@ -4,9 +4,9 @@
  * A failure in a layer that needs no cluster ends the run. A layer that this machine cannot run is named and counted
  * as skipped; with CI=true that is a failure.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { ensureDebianPackages, hasProgram } from './debian.ts';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { clusterPackages, ensurePackages } from '../test/cluster/packages.ts';
 import { filesOf, nodeTestArgs } from './layers.ts';
 import type { LayerName } from './layers.ts';
 import { endAll, root, run } from './process.ts';
@@ -45,6 +45,18 @@ function limitMs(layer: Layer): number {
   return Math.max(1000, Math.min(layer.limitMinutes * 60_000, totalLimitMs - performance.now()));
 }
 
+function hasProgram(name: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
+}
+
+/** Installs what the conformance tests and the cluster start; answers why it could not. */
+function preparePackages(): Promise<string> {
+  return ensurePackages([...clusterPackages, 'haproxy'], log).then(
+    () => '',
+    (error: unknown) => `packages are missing: ${error instanceof Error ? error.message : String(error)}`,
+  );
+}
+
 /** Why this machine can run no cluster of its own, or the empty string. */
 function clusterObstacle(): string {
   if (process.platform !== 'linux') return 'a local cluster needs Linux';
@@ -61,7 +73,7 @@ interface Preparation {
 
 function prepare(chosen: readonly Layer[]): Preparation {
   const needsPackages = chosen.some((layer) => layer.needs !== 'nothing');
-  const packages = needsPackages ? ensureDebianPackages(log) : Promise.resolve('');
+  const packages = needsPackages ? preparePackages() : Promise.resolve('');
   if (!chosen.some((layer) => layer.needs === 'cluster')) return { packages, cluster: Promise.resolve('') };
   const obstacle = clusterObstacle();
   if (obstacle !== '') return { packages, cluster: Promise.resolve(obstacle) };
@@ -72,39 +84,35 @@ function prepare(chosen: readonly Layer[]): Preparation {
   return { packages, cluster };
 }
 
-/** Runs node:test over the files of a layer and reads what its reporter counted. */
-async function runFiles(layer: Layer, files: readonly string[]): Promise<Counts & { note: string }> {
+type Outcome = Counts & { readonly note: string };
+
+/** Runs a program that leaves its counts in the file `TEST_COUNTS`; without them it is one thing that passed or not. */
+async function runCounted(layer: Layer, args: readonly string[]): Promise<Outcome> {
   const countsFile = join(root, '.test', `${layer.name}-counts.json`);
   mkdirSync(join(root, '.test'), { recursive: true });
   rmSync(countsFile, { force: true });
-  const args = nodeTestArgs(files, layer.needs === 'cluster');
   const result = await run(process.execPath, args, {
     timeoutMs: limitMs(layer),
     env: { TEST_COUNTS: countsFile, TEST_VERBOSE: layer.needs === 'cluster' ? '1' : '0' },
   });
-  let counts = nothing;
-  try {
-    counts = JSON.parse(readFileSync(countsFile, 'utf8'));
-  } catch {
-    // The runner was ended before it could count: that is the failure reported below.
-  }
+  const hasCounts = existsSync(countsFile);
+  const counts: Counts = hasCounts
+    ? JSON.parse(readFileSync(countsFile, 'utf8'))
+    : { ...nothing, passed: result.ok ? 1 : 0 };
   // A test file that cannot even be loaded fails the run without failing any test.
   const failed = result.ok ? counts.failed : Math.max(1, counts.failed);
-  return { ...counts, failed, note: result.ok || counts.failed > 0 ? '' : result.why };
+  return { ...counts, failed, note: result.ok || counts.failed > 0 ? '' : `${args[0]}: ${result.why}` };
 }
 
-/** The programs that print no counts of tests: each is one more thing that passed or failed. */
-async function runScript(layer: Layer, args: readonly string[]): Promise<Counts & { note: string }> {
-  const result = await run(process.execPath, args, { timeoutMs: limitMs(layer) });
-  return result.ok ? { ...nothing, passed: 1, note: '' } : { ...nothing, failed: 1, note: `${args[0]}: ${result.why}` };
-}
-
-async function runLayer(layer: Layer): Promise<Counts & { note: string }> {
-  if (layer.name === 'mutation') return runScript(layer, ['test/mutation/run.ts']);
+async function runLayer(layer: Layer): Promise<Outcome> {
+  if (layer.name === 'mutation') return runCounted(layer, ['test/mutation/run.ts']);
   const files = filesOf(layer.name);
-  const tests = files.length === 0 ? { ...nothing, note: 'NO TEST FILES' } : await runFiles(layer, files);
+  const tests =
+    files.length === 0
+      ? { ...nothing, note: 'NO TEST FILES' }
+      : await runCounted(layer, nodeTestArgs(files, layer.needs === 'cluster'));
   if (layer.name !== 'architecture') return tests;
-  const check = await runScript(layer, ['scripts/check.ts', '--without', 'unit']);
+  const check = await runCounted(layer, ['scripts/check.ts', '--without', 'unit']);
   return {
     passed: tests.passed + check.passed,
     failed: tests.failed + check.failed,

@@ -51,7 +51,7 @@ function page(kind: KindDefinition): string {
     `# ${kind.kind}\n`,
     `${kind.description}\n`,
     `Written by: ${kind.writtenBy}. Short name: ${kind.shortNames.map((name) => `\`${name}\``).join(', ')}. Names have at most ${kind.maxNameLength} characters.\n`,
-    ...(kind.example === '' ? [] : ['```yaml', `${kind.example.trimEnd()}`, '```\n']),
+    ...(kind.example === '' ? [] : ['```yaml', kind.example.trimEnd(), '```\n']),
     ...table('spec', spec),
     ...rules(spec),
     ...table('status', status),

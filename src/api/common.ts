@@ -27,7 +27,10 @@ export function object<Shape extends z.ZodRawShape>(
   shape: Shape,
   rules: readonly Rule<z.output<z.ZodObject<Shape, z.core.$strip>>>[] = [],
 ): z.ZodObject<Shape, z.core.$strip> {
-  return withChecks<z.ZodObject<Shape, z.core.$strip>>(z.object(shape), rules).meta({ description, ...validations(rules) });
+  return withChecks<z.ZodObject<Shape, z.core.$strip>>(z.object(shape), rules).meta({
+    description,
+    ...validations(rules),
+  });
 }
 
 /** Exactly one of the members is set. */
@@ -78,7 +81,8 @@ export function entryName(description: string, maxLength = 63): z.ZodString {
 export function variableName(description: string): z.ZodString {
   const rule: Rule<string> = {
     rule: "self.matches('^[A-Z][A-Z0-9_]*$')",
-    message: 'a variable name starts with an upper case letter, followed by upper case letters, digits and underscores, such as BASE_URL',
+    message:
+      'a variable name starts with an upper case letter, followed by upper case letters, digits and underscores, such as BASE_URL',
     check: (name) => /^[A-Z][A-Z0-9_]*$/.test(name),
   };
   return withChecks(z.string().min(1).max(63), [rule]).meta({ description, ...validations([rule]) });
@@ -96,7 +100,11 @@ export function duration(description: string): z.ZodString {
 
 /** An instant in RFC 3339, such as "2026-12-05T20:00:00Z". */
 export function instant(description: string): z.ZodString {
-  return z.string().max(64).meta({ description, format: 'date-time' });
+  return z
+    .string()
+    .max(64)
+    .regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$/)
+    .meta({ description, format: 'date-time' });
 }
 
 /** A version: optional v, one to six numbers separated by dots, optional -suffix. */
@@ -167,7 +175,9 @@ export function map<Value extends z.ZodType<string>>(
   const bounded = z
     .record(z.string(), value)
     .refine((entries) => Object.keys(entries).length <= maxProperties, { message: `at most ${maxProperties} entries` })
-    .refine((entries) => Object.keys(entries).length >= (minProperties ?? 0), { message: `at least ${minProperties ?? 0} entries` });
+    .refine((entries) => Object.keys(entries).length >= (minProperties ?? 0), {
+      message: `at least ${minProperties ?? 0} entries`,
+    });
   return withChecks(bounded, rules).meta({
     description,
     maxProperties,
@@ -182,7 +192,12 @@ interface ListBounds<Item extends z.ZodType> {
   rules?: readonly Rule<z.output<Item>[]>[];
 }
 
-function list<Item extends z.ZodType>(description: string, item: Item, bounds: ListBounds<Item>, kind: object): z.ZodArray<Item> {
+function list<Item extends z.ZodType>(
+  description: string,
+  item: Item,
+  bounds: ListBounds<Item>,
+  kind: object,
+): z.ZodArray<Item> {
   const array = z.array(item).max(bounds.max ?? 64);
   const bounded = bounds.min === undefined ? array : array.min(bounds.min);
   const rules = bounds.rules ?? [];
@@ -197,20 +212,34 @@ export function mapList<Item extends z.ZodType<Record<string, unknown>>>(
   bounds: ListBounds<Item> = {},
 ): z.ZodArray<Item> {
   const keyed = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] };
-  return list(description, item, bounds, keyed).refine((items) => allDifferent(items.map((entry) => String(entry[key]))), {
-    message: `duplicate value of ${key}: every entry needs its own`,
-  });
+  return list(description, item, bounds, keyed).refine(
+    (items) => allDifferent(items.map((entry) => String(entry[key]))),
+    {
+      message: `duplicate value of ${key}: every entry needs its own`,
+    },
+  );
 }
 
 /** A list of scalars without duplicates, whose order means nothing. */
-export function setList<Item extends z.ZodType<string | number>>(description: string, item: Item, bounds: ListBounds<Item> = {}): z.ZodArray<Item> {
-  return list(description, item, bounds, { 'x-kubernetes-list-type': 'set' }).refine((items) => allDifferent(items.map(String)), {
-    message: 'duplicate value: name each once',
-  });
+export function setList<Item extends z.ZodType<string | number>>(
+  description: string,
+  item: Item,
+  bounds: ListBounds<Item> = {},
+): z.ZodArray<Item> {
+  return list(description, item, bounds, { 'x-kubernetes-list-type': 'set' }).refine(
+    (items) => allDifferent(items.map(String)),
+    {
+      message: 'duplicate value: name each once',
+    },
+  );
 }
 
 /** A list that is replaced whole: ordered lists, unions and journals. */
-export function atomicList<Item extends z.ZodType>(description: string, item: Item, bounds: ListBounds<Item> = {}): z.ZodArray<Item> {
+export function atomicList<Item extends z.ZodType>(
+  description: string,
+  item: Item,
+  bounds: ListBounds<Item> = {},
+): z.ZodArray<Item> {
   return list(description, item, bounds, { 'x-kubernetes-list-type': 'atomic' });
 }
 
@@ -222,7 +251,10 @@ export const observedGeneration = z
   .optional();
 
 /** A key of a Secret or ConfigMap in the same namespace. */
-export function keyRef(description: string, kind: string): z.ZodObject<{ name: z.ZodString; key: z.ZodString }, z.core.$strip> {
+export function keyRef(
+  description: string,
+  kind: string,
+): z.ZodObject<{ name: z.ZodString; key: z.ZodString }, z.core.$strip> {
   return object(description, {
     name: objectName(`name is the name of the ${kind} in this namespace.`),
     key: nonEmpty(`key is the key in the ${kind}, such as "password".`, 253),
@@ -260,7 +292,8 @@ const imageRule: Rule<string> = {
 };
 
 const image = withChecks(z.string().min(1).max(512), [imageRule]).meta({
-  description: 'image is the container image by digest, such as "registry.example/tools@sha256:…"; excludes podTemplate.',
+  description:
+    'image is the container image by digest, such as "registry.example/tools@sha256:…"; excludes podTemplate.',
   ...validations([imageRule]),
 });
 
@@ -269,8 +302,14 @@ export const job = object(
   {
     podTemplate: objectName('podTemplate is the name of a core PodTemplate in this namespace.').optional(),
     image: image.optional(),
-    command: atomicList('command replaces the entry point of the image.', nonEmpty('An argument; variables are expanded.', 1024)).optional(),
-    args: atomicList('args are the arguments, such as ["launch"].', text('An argument; variables are expanded.', 1024)).optional(),
+    command: atomicList(
+      'command replaces the entry point of the image.',
+      nonEmpty('An argument; variables are expanded.', 1024),
+    ).optional(),
+    args: atomicList(
+      'args are the arguments, such as ["launch"].',
+      text('An argument; variables are expanded.', 1024),
+    ).optional(),
     env: envList('env are further environment variables of the container.').optional(),
     timeout: duration('timeout is how long one Job may run. Default "5m".').default('5m'),
   },

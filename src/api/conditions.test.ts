@@ -6,7 +6,14 @@ const earlier = '2026-12-05T20:00:00Z';
 const now = '2026-12-05T21:00:00Z';
 
 function condition(overrides: Partial<Condition> = {}): Condition {
-  return { type: 'Ready', status: 'True', reason: 'UpToDate', message: 'all is well', lastTransitionTime: earlier, ...overrides };
+  return {
+    type: 'Ready',
+    status: 'True',
+    reason: 'UpToDate',
+    message: 'all is well',
+    lastTransitionTime: earlier,
+    ...overrides,
+  };
 }
 
 describe('mergeConditions', () => {
@@ -17,7 +24,9 @@ describe('mergeConditions', () => {
 
   it('moves it when the status changes', () => {
     const { lastTransitionTime: _, ...wanted } = condition({ status: 'False' });
-    assert.deepEqual(mergeConditions([condition()], [wanted], now), [condition({ status: 'False', lastTransitionTime: now })]);
+    assert.deepEqual(mergeConditions([condition()], [wanted], now), [
+      condition({ status: 'False', lastTransitionTime: now }),
+    ]);
   });
 
   it('keeps conditions it is not told about, after the others', () => {

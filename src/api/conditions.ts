@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { mapList, object } from './common.ts';
+import { instant, mapList, object } from './common.ts';
 
 const conditionSchema = object('One condition, as defined by the Kubernetes API conventions.', {
   type: z
@@ -14,17 +14,17 @@ const conditionSchema = object('One condition, as defined by the Kubernetes API 
     .min(0)
     .meta({ description: 'observedGeneration is the metadata.generation the condition speaks about.' })
     .optional(),
-  lastTransitionTime: z
-    .string()
-    .max(64)
-    .meta({ description: 'lastTransitionTime is when status last changed.', format: 'date-time' }),
+  lastTransitionTime: instant('lastTransitionTime is when status last changed.'),
   reason: z
     .string()
     .min(1)
     .max(128)
     .regex(/^[A-Z][A-Za-z0-9]*$/)
     .meta({ description: 'reason is the machine-readable cause, from docs/reasons.md.' }),
-  message: z.string().max(1024).meta({ description: 'message says what is the matter and, if something is to be done, what.' }),
+  message: z
+    .string()
+    .max(1024)
+    .meta({ description: 'message says what is the matter and, if something is to be done, what.' }),
 });
 
 export type Condition = z.output<typeof conditionSchema>;

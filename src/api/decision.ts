@@ -8,10 +8,14 @@ export const decisionSpec = c.object(
   {
     run: c.objectName('run is the UpgradeRun it is for.'),
     planHash: c.planHash('planHash is spec.planHash of that run; the Decision is void for any other plan.'),
-    choice: z
-      .enum(['SignOff', 'Rollback', 'Resume', 'Abort'])
-      .meta({ description: 'choice is SignOff, Rollback, Resume or Abort, out of status.choices of the run. Further choices will be added.' }),
-    verdict: z.enum(['Approved', 'Denied']).meta({ description: 'verdict is Approved or Denied. Default Approved.' }).default('Approved'),
+    choice: z.enum(['SignOff', 'Rollback', 'Resume', 'Abort']).meta({
+      description:
+        'choice is SignOff, Rollback, Resume or Abort, out of status.choices of the run. Further choices will be added.',
+    }),
+    verdict: z
+      .enum(['Approved', 'Denied'])
+      .meta({ description: 'verdict is Approved or Denied. Default Approved.' })
+      .default('Approved'),
     method: z
       .string()
       .min(1)
@@ -21,11 +25,15 @@ export const decisionSpec = c.object(
       .optional(),
     data: z
       .enum(['Discard', 'Keep'])
-      .meta({ description: 'data is what happens to data written since the snapshot: Discard or Keep; for Rollback only.' })
+      .meta({
+        description: 'data is what happens to data written since the snapshot: Discard or Keep; for Rollback only.',
+      })
       .optional(),
     reason: c.nonEmpty('reason is why, in your own words.').optional(),
     evidence: c.text('evidence is a link to a ticket or a record.', 2048).optional(),
-    decidedBy: c.nonEmpty('decidedBy is the user who decided; filled in and checked at admission where the cluster can.', 256).optional(),
+    decidedBy: c
+      .nonEmpty('decidedBy is the user who decided; filled in and checked at admission where the cluster can.', 256)
+      .optional(),
     expires: c.instant('expires is when it becomes void if it was not used. Default: never.').optional(),
   },
   [
@@ -36,7 +44,8 @@ export const decisionSpec = c.object(
     },
     {
       rule: "(self.choice == 'Rollback') == has(self.method)",
-      message: "method is required for the choice Rollback and excluded for all others: copy it from the run's status.choices",
+      message:
+        "method is required for the choice Rollback and excluded for all others: copy it from the run's status.choices",
       fieldPath: '.method',
       check: ({ choice, method }) => (choice === 'Rollback') === (method !== undefined),
     },

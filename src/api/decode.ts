@@ -15,9 +15,11 @@ const maxIssues = 3;
 const envelope = z.object({
   apiVersion: z.string(),
   kind: z.string(),
-  metadata: z.custom<ObjectMeta>((value) => typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string'),
-  spec: z.unknown(),
-  status: z.unknown(),
+  metadata: z.custom<ObjectMeta>(
+    (value) => typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string',
+  ),
+  spec: z.unknown().optional(),
+  status: z.unknown().optional(),
 });
 
 /**
@@ -67,7 +69,10 @@ function open(kind: KindDefinition, object: unknown): z.output<typeof envelope> 
 }
 
 /** Parses again without the values it does not know, if these were the trouble. */
-function parseStatus<Status extends z.ZodType>(schema: Status, status: unknown): z.ZodSafeParseResult<z.output<Status>> {
+function parseStatus<Status extends z.ZodType>(
+  schema: Status,
+  status: unknown,
+): z.ZodSafeParseResult<z.output<Status>> {
   const first = schema.safeParse(status);
   if (first.success || typeof status !== 'object' || status === null) return first;
   const tolerant = structuredClone(status);
@@ -90,15 +95,22 @@ function isRecord(value: unknown): value is Record<PropertyKey, unknown> {
 }
 
 function invalid(kind: string, name: string, root: string, error: z.ZodError): TerminalError {
-  const issues = error.issues.map((issue) => `${fieldOf([...(root === '' ? [] : [root]), ...issue.path])}: ${lowerFirst(issue.message)}`);
+  const issues = error.issues.map(
+    (issue) => `${fieldOf([...(root === '' ? [] : [root]), ...issue.path])}: ${lowerFirst(issue.message)}`,
+  );
   const shown = issues.slice(0, maxIssues).join('; ');
   const more = issues.length > maxIssues ? `; and ${issues.length - maxIssues} more` : '';
-  return new TerminalError('InvalidObject', `${kind} "${name}" is not valid: ${shown}${more}; mend it and apply it again`);
+  return new TerminalError(
+    'InvalidObject',
+    `${kind} "${name}" is not valid: ${shown}${more}; mend it and apply it again`,
+  );
 }
 
 /** As the API server writes it: spec.servers[0].name, spec.images[portal]. */
 function fieldOf(path: readonly PropertyKey[]): string {
-  return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${String(part)}`)).join('');
+  return path
+    .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${String(part)}`))
+    .join('');
 }
 
 function lowerFirst(text: string): string {

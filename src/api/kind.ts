@@ -47,7 +47,8 @@ export interface Rule<T = unknown> {
   message: string;
   /** Where the error points, such as ".upgradeType". */
   fieldPath?: string;
-  reason?: 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueRequired' | 'FieldValueDuplicate';
+  /** FieldValueDuplicate is not offered: the API server leaves out the message with it. */
+  reason?: 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueRequired';
   /** The same question in TypeScript, asked when an object is decoded: for a cluster whose definitions are older. */
   check?(value: T): boolean;
 }

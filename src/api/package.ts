@@ -8,10 +8,16 @@ const setting = c.object(
   {
     config: c.entryName('config is the name of the document in ServerGroup.spec.configs.'),
     set: c
-      .map('set writes values, such as {general/cache: "on"}; the value before is kept.', c.text('The value; variables are expanded.', 4096), { minProperties: 1 })
+      .map(
+        'set writes values, such as {general/cache: "on"}; the value before is kept.',
+        c.text('The value; variables are expanded.', 4096),
+        { minProperties: 1 },
+      )
       .optional(),
     add: c
-      .map('add writes values only where there is none yet.', c.text('The value; variables are expanded.', 4096), { minProperties: 1 })
+      .map('add writes values only where there is none yet.', c.text('The value; variables are expanded.', 4096), {
+        minProperties: 1,
+      })
       .optional(),
     remove: c.setList('remove takes values out, by path.', c.text('A path.', 256), { min: 1 }).optional(),
   },
@@ -45,23 +51,38 @@ export const packageSpec = c.object(
   'spec is one release. product, version, upgradeType, schema, images are immutable.',
   {
     product: c.entryName('product is what it is a release of, such as "portal".'),
-    version: c.versionText('version is its version: optional v, one to six numbers, optional -suffix, such as "2.0.0".'),
+    version: c.versionText(
+      'version is its version: optional v, one to six numbers, optional -suffix, such as "2.0.0".',
+    ),
     reportedAs: c
-      .setList('reportedAs are other strings that servers of this release answer with, such as ["2.0.0 (build 118)"].', c.nonEmpty('An answer.', 256))
+      .setList(
+        'reportedAs are other strings that servers of this release answer with, such as ["2.0.0 (build 118)"].',
+        c.nonEmpty('An answer.', 256),
+      )
       .optional(),
     upgradeType: z.enum(['Major', 'Minor']).meta({
-      description: 'upgradeType is Major (the first number changes, with downtime) or Minor (also patches, group by group, without).',
+      description:
+        'upgradeType is Major (the first number changes, with downtime) or Minor (also patches, group by group, without).',
     }),
-    upgradesFrom: c.versionRange('upgradesFrom is the range of versions it can be installed over, such as ">=1.1 <2.0". Default: any lower one.').optional(),
+    upgradesFrom: c
+      .versionRange(
+        'upgradesFrom is the range of versions it can be installed over, such as ">=1.1 <2.0". Default: any lower one.',
+      )
+      .optional(),
     coexistsWith: c
-      .versionRange('coexistsWith is the range of versions that may serve in a pool beside it, such as ">=1.9". Default: that of upgradesFrom for a Minor, none for a Major.')
+      .versionRange(
+        'coexistsWith is the range of versions that may serve in a pool beside it, such as ">=1.9". Default: that of upgradesFrom for a Minor, none for a Major.',
+      )
       .optional(),
     schema: c
       .object('schema is the schema of the database that this release needs.', {
         version: c.nonEmpty('version is the version of the schema, such as "42".', 64),
         change: z
           .enum(['None', 'Migrate', 'Convert'])
-          .meta({ description: 'change is what has to be done to the schema of the release before: None, Migrate or Convert. Default None.' })
+          .meta({
+            description:
+              'change is what has to be done to the schema of the release before: None, Migrate or Convert. Default None.',
+          })
           .default('None'),
       })
       .optional(),
@@ -84,19 +105,28 @@ export const packageSpec = c.object(
           rules: [
             {
               rule: `self.all(k, self[k].matches('${c.digestPattern}'))`,
-              message: 'every image must name its content by digest: replace the tag by @sha256: and 64 hexadecimal digits',
+              message:
+                'every image must name its content by digest: replace the tag by @sha256: and 64 hexadecimal digits',
               check: (images) => Object.values(images).every(c.hasDigest),
             },
             {
               rule: "self.all(k, k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))",
               message: 'the keys of images are container names, or a role and a container name such as "admin/portal"',
-              check: (images) => Object.keys(images).every((name) => /^([a-z0-9]([-a-z0-9]*[a-z0-9])?\/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)),
+              check: (images) =>
+                Object.keys(images).every((name) =>
+                  /^([a-z0-9]([-a-z0-9]*[a-z0-9])?\/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name),
+                ),
             },
           ],
         },
       )
       .optional(),
-    settings: c.mapList('settings are changes of configuration that belong to the release.', 'config', setting, { min: 1, max: 32 }).optional(),
+    settings: c
+      .mapList('settings are changes of configuration that belong to the release.', 'config', setting, {
+        min: 1,
+        max: 32,
+      })
+      .optional(),
     notes: notes.optional(),
     withdrawn: c.boolean('withdrawn true: no run to this release is started any more. Default false.').default(false),
   },

@@ -8,7 +8,10 @@ const drain = c.object('drain says how members let go of their users and who cou
     .object('hook is called once per member before it leaves, and once after it is back.', {
       http: c.object('http is the request; it must answer within 5 s with a status from 200 to 299.', {
         url: c.url('url is where to; ${MEMBER} and ${SERVER} are expanded: "http://${MEMBER}:9000/shed".'),
-        method: z.enum(['POST', 'PUT', 'DELETE']).meta({ description: 'method starts the draining. Default POST.' }).default('POST'),
+        method: z
+          .enum(['POST', 'PUT', 'DELETE'])
+          .meta({ description: 'method starts the draining. Default POST.' })
+          .default('POST'),
         undrainMethod: z
           .enum(['POST', 'PUT', 'DELETE'])
           .meta({ description: 'undrainMethod takes it back, at the same URL. Default DELETE.' })
@@ -52,12 +55,20 @@ export const poolSpec = c.object(
       })
       .optional(),
     healthChecked: c
-      .boolean('healthChecked says that the load balancer takes members out by itself when they are unwell. Default false.')
+      .boolean(
+        'healthChecked says that the load balancer takes members out by itself when they are unwell. Default false.',
+      )
       .default(false),
     minServing: c
-      .integer('minServing is how many members must serve at any instant outside a declared downtime, over all UpgradeSets. Default 1.', 0, 1024)
+      .integer(
+        'minServing is how many members must serve at any instant outside a declared downtime, over all UpgradeSets. Default 1.',
+        0,
+        1024,
+      )
       .default(1),
-    facts: c.map('facts are declared properties, such as {vendor: haproxy, minTLS: "1.2"}.', c.text('The value.', 256)).optional(),
+    facts: c
+      .map('facts are declared properties, such as {vendor: haproxy, minTLS: "1.2"}.', c.text('The value.', 256))
+      .optional(),
     drain: drain.prefault({}),
   },
   [c.exactlyOne('service', 'haproxy')],
@@ -86,10 +97,16 @@ export const poolStatus = c.object('status is what the controller last saw in th
       'name',
       c.object('One member.', {
         name: c.nonEmpty('name is the name of the member in the load balancer.', 253),
-        state: z
-          .enum(['Serving', 'Draining', 'Drained', 'Down', 'Unknown'])
-          .meta({ description: 'state is Serving, Draining, Drained, Down or Unknown: the worst news of all instances counts.' }),
-        connections: c.integer('connections are the open connections; absent where nothing counts them.', 0, Number.MAX_SAFE_INTEGER).optional(),
+        state: z.enum(['Serving', 'Draining', 'Drained', 'Down', 'Unknown']).meta({
+          description: 'state is Serving, Draining, Drained, Down or Unknown: the worst news of all instances counts.',
+        }),
+        connections: c
+          .integer(
+            'connections are the open connections; absent where nothing counts them.',
+            0,
+            Number.MAX_SAFE_INTEGER,
+          )
+          .optional(),
         drainedBy: c.text('drainedBy is who took it out: "run/NAME" or "Person".', 128).optional(),
         message: c.text('message is what stands out.').optional(),
       }),
@@ -116,7 +133,12 @@ export const poolKind = defineKind({
     { name: 'Driver', type: 'string', jsonPath: '.status.driver', description: 'How the load balancer is driven' },
     { name: 'Serving', type: 'integer', jsonPath: '.status.serving', description: 'Members that serve' },
     { name: 'Members', type: 'integer', jsonPath: '.status.total', description: 'Members there are' },
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status', description: 'Whether the pool can be driven' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether the pool can be driven',
+    },
   ],
   example: `apiVersion: belay.dev/v1alpha1
 kind: Pool

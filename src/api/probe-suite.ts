@@ -8,19 +8,33 @@ const tlsVersion = (description: string): z.ZodEnum<{ '1.2': '1.2'; '1.3': '1.3'
 
 const tlsRules = c.object('tls says how the server proves who it is.', {
   caFrom: c
-    .keyRef('caFrom names the key of a Secret with PEM certificates of the authorities to trust. Default: those of the system.', 'Secret')
+    .keyRef(
+      'caFrom names the key of a Secret with PEM certificates of the authorities to trust. Default: those of the system.',
+      'Secret',
+    )
     .optional(),
-  serverName: c.nonEmpty('serverName is the name the certificate must be for. Default: the host of the URL.', 253).optional(),
+  serverName: c
+    .nonEmpty('serverName is the name the certificate must be for. Default: the host of the URL.', 253)
+    .optional(),
   insecureSkipVerify: c.boolean('insecureSkipVerify accepts any certificate. Default false.').default(false),
-  minVersion: tlsVersion('minVersion is the lowest version of TLS that may be agreed on. Default "1.2".').default('1.2'),
+  minVersion: tlsVersion('minVersion is the lowest version of TLS that may be agreed on. Default "1.2".').default(
+    '1.2',
+  ),
 });
 
 const jsonExpectation = c.object(
   'What a place in the JSON body must hold.',
   {
     path: c.jsonPath('path is an RFC 9535 JSONPath, such as "$.version".'),
-    equals: c.text('equals is the value as a string; variables are expanded: "${EXPECTED_VERSION}". Numbers are compared as written.', 2048).optional(),
-    notEmpty: c.boolean('notEmpty true: there is a value that is not null, "", [] or {}; false: there is none.').optional(),
+    equals: c
+      .text(
+        'equals is the value as a string; variables are expanded: "${EXPECTED_VERSION}". Numbers are compared as written.',
+        2048,
+      )
+      .optional(),
+    notEmpty: c
+      .boolean('notEmpty true: there is a value that is not null, "", [] or {}; false: there is none.')
+      .optional(),
     exists: c.boolean('exists says whether the path must select something, null included.').optional(),
     matches: c.nonEmpty('matches is an RE2 regular expression found in the value, such as "^2[.]0".').optional(),
   },
@@ -41,10 +55,14 @@ const headerExpectation = c.object(
 
 const httpExpect = c.object('expect says which answers pass. All of it must hold.', {
   status: c
-    .setList('status are the status codes that pass, such as [200]. Default: any from 200 to 299.', c.integer('A status code.', 100, 599), {
-      min: 1,
-      max: 32,
-    })
+    .setList(
+      'status are the status codes that pass, such as [200]. Default: any from 200 to 299.',
+      c.integer('A status code.', 100, 599),
+      {
+        min: 1,
+        max: 32,
+      },
+    )
     .optional(),
   json: c.atomicList('json are expectations on the JSON body.', jsonExpectation, { max: 32 }).optional(),
   header: c.atomicList('header are expectations on the headers.', headerExpectation, { max: 32 }).optional(),
@@ -67,34 +85,44 @@ const capture = c.object(
   [c.exactlyOne('json', 'header', 'matches')],
 );
 
-const http = c.object('http sends one request and looks at the answer. Cookies of earlier answers of the suite are sent along.', {
-  url: c.url('url is where to; variables are expanded: "${BASE}/login".'),
-  method: z
-    .enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-    .meta({ description: 'method is the HTTP method. Default GET.' })
-    .default('GET'),
-  headers: c
-    .atomicList(
-      'headers are sent with the request.',
-      c.object('One header.', {
-        name: c.nonEmpty('name is the name of the header.', 128),
-        value: c.text('value is its value; variables are expanded.', 2048),
-      }),
-      { max: 32 },
-    )
-    .optional(),
-  body: c.text('body is sent with the request; variables are expanded. At most 8 KiB.', 8192).optional(),
-  env: c.envList('env are variables for url, headers, body and expectations, mostly from Secrets.').optional(),
-  cookies: z
-    .enum(['Keep', 'Ignore'])
-    .meta({ description: 'cookies Keep: cookies set by answers go into the jar of the suite and are sent to their host. Ignore: neither. Default Keep.' })
-    .default('Keep'),
-  followRedirects: c.integer('followRedirects is how many redirects are followed. Default 0: the redirect is the answer. At most 10.', 0, 10).default(0),
-  tls: tlsRules.optional(),
-  timeout: c.duration('timeout is how long one request may take, from connecting to the last byte. Default "10s".').default('10s'),
-  expect: httpExpect.prefault({}),
-  capture: c.mapList('capture keeps values of the answer for later probes.', 'name', capture, { max: 32 }).optional(),
-});
+const http = c.object(
+  'http sends one request and looks at the answer. Cookies of earlier answers of the suite are sent along.',
+  {
+    url: c.url('url is where to; variables are expanded: "${BASE}/login".'),
+    method: z
+      .enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+      .meta({ description: 'method is the HTTP method. Default GET.' })
+      .default('GET'),
+    headers: c
+      .atomicList(
+        'headers are sent with the request.',
+        c.object('One header.', {
+          name: c.nonEmpty('name is the name of the header.', 128),
+          value: c.text('value is its value; variables are expanded.', 2048),
+        }),
+        { max: 32 },
+      )
+      .optional(),
+    body: c.text('body is sent with the request; variables are expanded.', 8192).optional(),
+    env: c.envList('env are variables for url, headers, body and expectations, mostly from Secrets.').optional(),
+    cookies: z
+      .enum(['Keep', 'Ignore'])
+      .meta({
+        description:
+          'cookies Keep: cookies set by answers go into the jar of the suite and are sent to their host. Ignore: neither. Default Keep.',
+      })
+      .default('Keep'),
+    followRedirects: c
+      .integer('followRedirects is how many redirects are followed. Default 0: the redirect is the answer.', 0, 10)
+      .default(0),
+    tls: tlsRules.optional(),
+    timeout: c
+      .duration('timeout is how long one request may take, from connecting to the last byte. Default "10s".')
+      .default('10s'),
+    expect: httpExpect.prefault({}),
+    capture: c.mapList('capture keeps values of the answer for later probes.', 'name', capture, { max: 32 }).optional(),
+  },
+);
 
 const tcp = c.object('tcp passes when a connection can be opened.', {
   host: c.nonEmpty('host is a name or an address; variables are expanded.', 253),
@@ -106,10 +134,25 @@ const tls = c.object('tls passes when a TLS handshake succeeds and its result is
   host: c.nonEmpty('host is a name or an address; variables are expanded.', 253),
   port: c.integer('port is the port. Default 443.', 1, 65535).default(443),
   serverName: c.nonEmpty('serverName is the name the certificate must be for. Default: host.', 253).optional(),
-  caFrom: c.keyRef('caFrom names the key of a Secret with PEM certificates of the authorities to trust. Default: those of the system.', 'Secret').optional(),
-  insecureSkipVerify: c.boolean('insecureSkipVerify accepts any certificate; the other rules still hold. Default false.').default(false),
-  minVersion: tlsVersion('minVersion is the lowest version of TLS that may be agreed on. Default "1.2".').default('1.2'),
-  notAfterDays: c.integer('notAfterDays is how many days the certificate must still be valid, such as 14. Default 0: valid now.', 0, 3650).default(0),
+  caFrom: c
+    .keyRef(
+      'caFrom names the key of a Secret with PEM certificates of the authorities to trust. Default: those of the system.',
+      'Secret',
+    )
+    .optional(),
+  insecureSkipVerify: c
+    .boolean('insecureSkipVerify accepts any certificate; the other rules still hold. Default false.')
+    .default(false),
+  minVersion: tlsVersion('minVersion is the lowest version of TLS that may be agreed on. Default "1.2".').default(
+    '1.2',
+  ),
+  notAfterDays: c
+    .integer(
+      'notAfterDays is how many days the certificate must still be valid, such as 14. Default 0: valid now.',
+      0,
+      3650,
+    )
+    .default(0),
   timeout: c.duration('timeout is how long connecting and the handshake may take. Default "5s".').default('5s'),
 });
 
@@ -117,7 +160,8 @@ const interval = 'interval is the time from the start of one try to the next. De
 const success = 'success is how many passes in a row make the verdict "passed". Default 1.';
 const failure = 'failure is how many failures in a row make the verdict "failed". Default 3.';
 const errors = 'errors is how many tries in a row may have no answer at all before the verdict is "failed". Default 5.';
-const deadline = 'deadline is when the verdict is "failed" whatever happened, counted from the first try. Default "5m".';
+const deadline =
+  'deadline is when the verdict is "failed" whatever happened, counted from the first try. Default "5m".';
 
 const probe = c.object(
   'One test. Exactly one of http, tcp, tls, job; further kinds of tests are added as further members.',
@@ -152,7 +196,9 @@ export const probeSuiteSpec = c.object('spec says what is tested.', {
       'name',
       c.object('One parameter.', {
         name: c.variableName('name is the variable, such as "BASE" for ${BASE}.'),
-        default: c.text('default is the value where nobody gives one; without it a value is required.', 2048).optional(),
+        default: c
+          .text('default is the value where nobody gives one; without it a value is required.', 2048)
+          .optional(),
       }),
     )
     .optional(),
@@ -172,7 +218,13 @@ export const probeSuiteStatus = c.object('status is what the controller knows; r
   observedGeneration: c.observedGeneration,
   conditions,
   probes: c.integer('probes is how many probes the suite has.', 0, 64).optional(),
-  usedBy: c.setList('usedBy are the objects that name this suite, such as "serverGroup/group-1".', c.nonEmpty('KIND/NAME.', 128), { max: 64 }).optional(),
+  usedBy: c
+    .setList(
+      'usedBy are the objects that name this suite, such as "serverGroup/group-1".',
+      c.nonEmpty('KIND/NAME.', 128),
+      { max: 64 },
+    )
+    .optional(),
 });
 
 export type ProbeSuiteSpec = z.output<typeof probeSuiteSpec>;
@@ -196,7 +248,12 @@ export const probeSuiteKind = defineKind({
   columns: [
     { name: 'Probes', type: 'integer', jsonPath: '.status.probes', description: 'How many probes the suite has' },
     { name: 'Used-By', type: 'string', jsonPath: '.status.usedBy', description: 'Who names this suite' },
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status', description: 'Whether it can be run' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether it can be run',
+    },
   ],
   example: `apiVersion: belay.dev/v1alpha1
 kind: ProbeSuite

@@ -33,25 +33,53 @@ export const reasons = {
   },
 
   // Versions and plans
-  InvalidVersion: {
-    meaning: 'A version or a range cannot be read.',
+  VersionUnreadable: {
+    meaning: 'A version cannot be read.',
     remedy: 'Write one to six numbers separated by dots, an optional leading v and an optional -suffix.',
+  },
+  NotAnUpgrade: {
+    meaning: 'The Package is the version that runs, or an older one.',
+    remedy: 'Name a newer Package; to go back, create a Decision for a Rollback.',
+  },
+  SourceVersionNotAccepted: {
+    meaning: 'What runs now is outside the range the Package can be installed over.',
+    remedy: 'Install a release in between first, or correct upgradesFrom in a new Package.',
+  },
+  SourceVersionUnknown: {
+    meaning: 'Nothing tells which version runs now.',
+    remedy: 'Apply the Package that was installed, or label the workloads with app.kubernetes.io/version.',
+  },
+  ProductMismatch: {
+    meaning: 'The group runs another product than the Package is a release of.',
+    remedy: 'Name a Package of the same product.',
+  },
+  ProcedureNotAvailable: {
+    meaning: 'The upgrade needs a procedure that this version of the controller does not have.',
+    remedy: 'Choose a Package that needs another one, or upgrade the controller.',
+  },
+  NoImageForServer: {
+    meaning: 'The Package has no image for any container of a server.',
+    remedy: 'Add the container to Package.spec.images of a new Package, or take the server out of the group.',
+  },
+  WorkloadShared: {
+    meaning: 'Two groups name the same workload.',
+    remedy: 'Give every workload to one group.',
+  },
+  ConfigNotDeclared: {
+    meaning: 'The Package sets values in a document that the group does not have.',
+    remedy: 'Declare the document in ServerGroup.spec.configs.',
+  },
+  VariableNotSet: {
+    meaning: 'A text uses a variable that has no value.',
+    remedy: 'Give the value in vars, probeParameters or parameters, or write $${NAME} to mean the text itself.',
+  },
+  Planned: {
+    meaning: 'The plan is made and about to begin.',
+    remedy: 'Nothing.',
   },
   UpgradeTypeMismatch: {
     meaning: 'The Package says Minor and the first number of the version grows, or it says Major and it does not.',
     remedy: 'Correct upgradeType in a new Package, or choose the Package that fits.',
-  },
-  SourceVersionTooOld: {
-    meaning: 'What runs now is below the range the Package can be installed over.',
-    remedy: 'Install a release in between first, or correct upgradesFrom in a new Package.',
-  },
-  SourceVersionUnsupported: {
-    meaning: 'What runs now is outside the range the Package can be installed over.',
-    remedy: 'Choose a Package whose upgradesFrom holds the running version.',
-  },
-  NotNewer: {
-    meaning: 'The Package is the version that runs, or an older one.',
-    remedy: 'To go back, create a Decision for a Rollback; to go forward, choose a newer Package.',
   },
   PackageWithdrawn: {
     meaning: 'The Package has been withdrawn.',
@@ -65,14 +93,6 @@ export const reasons = {
     meaning: 'The plan has more than 512 steps.',
     remedy: 'Divide the groups over several UpgradeSets.',
   },
-  VariableUnset: {
-    meaning: 'A text uses a variable that has no value.',
-    remedy: 'Give the value in vars, probeParameters or parameters, or write $${NAME} to mean the text itself.',
-  },
-  PlanChanged: {
-    meaning: 'What the plan rests on has changed since it was made.',
-    remedy: 'Nothing; a new plan is made. Decisions for the old one are void.',
-  },
   Superseded: {
     meaning: 'The UpgradeSet was edited and a newer run has taken over.',
     remedy: 'Look at the newer run.',
@@ -83,13 +103,29 @@ export const reasons = {
   },
 
   // Locks and owners
-  GroupLocked: {
-    meaning: 'Another run works on the group.',
+  GroupTaken: {
+    meaning: 'Two UpgradeSets name the same group; the older one has it.',
+    remedy: 'Take the group out of one of the sets; the message names both.',
+  },
+  ServiceAccountRequired: {
+    meaning: 'This installation lets no UpgradeSet borrow the rights of the operator, and the set names no account.',
+    remedy: 'Name an account in spec.serviceAccountName that may change the workloads.',
+  },
+  Locked: {
+    meaning: 'Another run works on the group or the workload.',
     remedy: 'Wait for that run, or abort it; the message names it.',
   },
-  WorkloadLocked: {
-    meaning: 'Another run works on the workload.',
-    remedy: 'Wait for that run, or abort it. Two groups must not name the same workload.',
+  LockHeld: {
+    meaning: 'Another run has taken the lock in the meantime.',
+    remedy: 'Wait for that run, or abort it; the message names it.',
+  },
+  ManagedByOther: {
+    meaning: 'A tool that reconciles owns a field the run must write.',
+    remedy: 'Suspend it for the run, let it ignore images and replicas, or set takeOwnership on the ServerGroup.',
+  },
+  NameTaken: {
+    meaning: 'An object of the name the run needs exists and was not made by it.',
+    remedy: 'Delete or rename that object, then resume.',
   },
   ReconciledByOther: {
     meaning: 'A tool such as Argo CD or Flux keeps writing the fields the run must change.',
@@ -101,6 +137,34 @@ export const reasons = {
   },
 
   // Pools
+  PoolMissing: {
+    meaning: 'The Pool is gone or names no load balancer.',
+    remedy: 'Put it back, then resume.',
+  },
+  PoolMisconfigured: {
+    meaning: 'The Service of the Pool is gone or does not select by the label belay.dev/pool.',
+    remedy: 'Put that back, then resume.',
+  },
+  DrainHookFailed: {
+    meaning: 'The drain hook of a member did not answer with a status from 200 to 299.',
+    remedy: 'See whether the member runs and whether the URL is right; it is called again.',
+  },
+  DrainHeld: {
+    meaning: 'Users were still connected when drain.timeout was over, and the policy is Hold.',
+    remedy: 'End their connections, or abort the run.',
+  },
+  DrainTimeout: {
+    meaning: 'Users were still connected when drain.timeout was over, and the policy is Fail.',
+    remedy: 'Resume to wait again, set onTimeout to Hold or Force, or roll back.',
+  },
+  NotServing: {
+    meaning: 'A member that was put back did not serve in time.',
+    remedy: 'Look at the health check of the load balancer, then resume or roll back.',
+  },
+  NotVerified: {
+    meaning: 'A member did not pass its tests and is kept out of its pool.',
+    remedy: 'Mend it, then put it back by hand.',
+  },
   PoolUnobservable: {
     meaning: 'The load balancer does not answer, or its answer cannot be read.',
     remedy: 'See whether it runs and whether the controller may reach it; the message names the process.',
@@ -121,10 +185,6 @@ export const reasons = {
     meaning: 'Members were taken out of rotation and still have users.',
     remedy: 'Nothing until drain.timeout; then onTimeout decides.',
   },
-  DrainDeadlineExceeded: {
-    meaning: 'Users were still connected when drain.timeout was over.',
-    remedy: 'Wait longer and resume, set onTimeout to Force, or abort.',
-  },
   Settling: {
     meaning: 'Nothing counts the users of the pool, so a fixed time is waited after the last member left rotation.',
     remedy: 'Nothing.',
@@ -139,6 +199,50 @@ export const reasons = {
   },
 
   // Workloads
+  WorkloadNotFound: {
+    meaning: 'A workload of the run is gone.',
+    remedy: 'Create it again, or abort the run.',
+  },
+  GroupNotFound: {
+    meaning: 'A ServerGroup of the run is gone.',
+    remedy: 'Create it again, or abort the run.',
+  },
+  GroupMissing: {
+    meaning: 'A ServerGroup of the run is gone.',
+    remedy: 'Create it again and resume, or abort the run.',
+  },
+  ContainerMissing: {
+    meaning: 'The Package names a container that the workload does not have.',
+    remedy: 'Correct the images in a new Package.',
+  },
+  NotStopped: {
+    meaning: 'Pods still use the volumes that are about to be replaced.',
+    remedy: 'See why the pods do not end, then resume.',
+  },
+  StopTimeout: {
+    meaning: 'Pods did not end in time.',
+    remedy: 'See what the pods wait for, then resume or roll back.',
+  },
+  StartTimeout: {
+    meaning: 'Servers were not ready in time.',
+    remedy: 'The message names the pod and its trouble; mend it, then resume or roll back.',
+  },
+  RevisionMissing: {
+    meaning: 'The ControllerRevision with the template before is gone.',
+    remedy: 'Put the template back by hand, then resume.',
+  },
+  RevisionLost: {
+    meaning: 'The ControllerRevision with the template before was deleted during the run.',
+    remedy: 'Put the template back by hand, then resume.',
+  },
+  RevisionForeign: {
+    meaning: 'The ControllerRevision the journal names is of another workload.',
+    remedy: 'Put the template back by hand; see who changed the journal.',
+  },
+  RevisionUnreadable: {
+    meaning: 'The ControllerRevision holds no template of ours.',
+    remedy: 'Put the template back by hand, then resume.',
+  },
   Stopping: {
     meaning: 'Servers were scaled to zero and pods are still there.',
     remedy: 'Nothing at first; when it lasts, see what the pods wait for.',
@@ -155,12 +259,44 @@ export const reasons = {
     meaning: 'A PodDisruptionBudget allows no disruption.',
     remedy: 'Mend the pods it counts, or change it.',
   },
-  UpdateNotTaken: {
-    meaning: 'The workload does not run the images that were written.',
-    remedy: 'See the events of its pods; the message has the last one.',
-  },
 
   // Snapshots and restores
+  SnapshotClassMissing: {
+    meaning: 'A step needs a volume snapshot and the group names no class.',
+    remedy: 'Fill in snapshot.volumeSnapshotClassName of the ServerGroup.',
+  },
+  SnapshotLost: {
+    meaning: 'A volume snapshot of the run was deleted.',
+    remedy: 'Resume to take another one where nothing was changed yet; else choose another way back.',
+  },
+  ClaimInUse: {
+    meaning: 'A claim that is to be replaced is still used by pods.',
+    remedy: 'Nothing at first; when it lasts, see why the pods do not end.',
+  },
+  RestoreTimeout: {
+    meaning: 'A volume was not made from its snapshot in time.',
+    remedy: 'Look at the CSI driver; the old volume is kept. Then resume.',
+  },
+  ReattachTimeout: {
+    meaning: 'The volume from before could not be put back in time.',
+    remedy: 'The volume is kept; see the message, then resume.',
+  },
+  VolumeMissing: {
+    meaning: 'The volume of a claim that is to be replaced is gone.',
+    remedy: 'Decide by hand whether the restore may go on.',
+  },
+  VolumeNotKept: {
+    meaning: 'The volume did not take the reclaim policy Retain, so nothing was deleted.',
+    remedy: 'See what the storage driver says about it, then resume.',
+  },
+  VolumeTaken: {
+    meaning: 'The volume belongs to another claim than the journal says, so nothing was deleted.',
+    remedy: 'See who took it, then resume or finish by hand.',
+  },
+  ManifestUnreadable: {
+    meaning: 'The journal holds no usable description of a claim.',
+    remedy: 'Restore the claim by hand.',
+  },
   SnapshotNotReady: {
     meaning: 'A volume snapshot was asked for and is not ready yet.',
     remedy: 'Nothing until the timeout of the step; then look at the CSI driver.',
@@ -183,6 +319,34 @@ export const reasons = {
   },
 
   // Probes and settings
+  ProbeTimeout: {
+    meaning: 'The probes reached no verdict in time.',
+    remedy: 'Shorten the suite or raise timeouts.Probe, then resume.',
+  },
+  ProbeUnanswered: {
+    meaning: 'A probe got no answer as often in a row as the suite allows; this says nothing about the release.',
+    remedy: 'See whether what the probe asks can be reached from the controller, then resume.',
+  },
+  SettingNotFound: {
+    meaning: 'A place whose value is to be changed is not in the document.',
+    remedy: 'Correct the path in a new Package, or put the entry into the document.',
+  },
+  ConfigUnreadable: {
+    meaning: 'A document with settings does not have the format the ServerGroup says.',
+    remedy: 'Mend the document or correct its format.',
+  },
+  ConfigImmutable: {
+    meaning: 'A ConfigMap or Secret with settings is immutable.',
+    remedy: 'Name one that can be changed.',
+  },
+  SettingsMissing: {
+    meaning: 'The Secret with the settings before is gone.',
+    remedy: 'Put the settings back by hand, then resume.',
+  },
+  SettingsUnreadable: {
+    meaning: 'The Secret with the settings before holds none of ours.',
+    remedy: 'Put the settings back by hand, then resume.',
+  },
   ProbeRunning: {
     meaning: 'The probes have not reached a verdict yet.',
     remedy: 'Nothing until the deadline of the suite.',
@@ -190,10 +354,6 @@ export const reasons = {
   ProbeFailed: {
     meaning: 'A probe failed as often in a row as the suite allows.',
     remedy: 'Read the message and the remedy of the probe; mend the cause, then resume or roll back.',
-  },
-  ProbeUnknown: {
-    meaning: 'A probe got no answer as often in a row as the suite allows; this is neither a pass nor a failure of the release.',
-    remedy: 'See whether what the probe asks can be reached from the controller.',
   },
   BaselineFailed: {
     meaning: 'The probes fail on the version that runs now, before anything was touched.',
@@ -205,6 +365,18 @@ export const reasons = {
   },
 
   // People
+  SignOffDenied: {
+    meaning: 'A person refused the sign-off.',
+    remedy: 'Read the reason of the Decision; choose how to go on.',
+  },
+  WritesAtStake: {
+    meaning: 'Going back to the snapshots would lose what users have written since.',
+    remedy: 'Create a Decision that says whether to keep or discard it; the message has the interval.',
+  },
+  Resumed: {
+    meaning: 'A person chose to go on with the step that failed.',
+    remedy: 'Nothing.',
+  },
   AwaitingSignOff: {
     meaning: 'The upgrade is done; the way back is kept until somebody signs off.',
     remedy: 'Test, then create a Decision with the choice SignOff, or Rollback.',
@@ -223,13 +395,49 @@ export const reasons = {
   },
 
   // Steps and runs
-  StepTimeout: {
-    meaning: 'A step did not finish within its timeout.',
-    remedy: 'Read the message of the step; mend the cause, then resume or roll back.',
+  PlannedSkip: {
+    meaning: 'The plan says why the step is not needed.',
+    remedy: 'Nothing.',
   },
-  StepFailed: {
-    meaning: 'A step failed.',
-    remedy: 'Read the message of the step; mend the cause, then resume or roll back.',
+  NothingToDo: {
+    meaning: 'What the step is for was so already.',
+    remedy: 'Nothing.',
+  },
+  StepUnknown: {
+    meaning: 'The plan has a step that this version of the controller cannot do.',
+    remedy: 'Run the controller version that made the plan.',
+  },
+  NotLeader: {
+    meaning: 'Another controller leads now.',
+    remedy: 'Nothing; the leader goes on.',
+  },
+  Conflict: {
+    meaning: 'Somebody wrote the object at the same moment; it is read and tried again.',
+    remedy: 'Nothing at first; when it lasts, see who keeps writing it.',
+  },
+  ObjectMissing: {
+    meaning: 'An object the run works on does not exist.',
+    remedy: 'Create it again, or abort the run.',
+  },
+  CallFailed: {
+    meaning: 'A call failed in a way nobody foresaw; it is made again.',
+    remedy: 'Nothing at first; when it lasts, read the message and report it.',
+  },
+  RefusedByServer: {
+    meaning: 'The API server refuses what the run wants to write.',
+    remedy: 'Read the message; mend what it names, then resume.',
+  },
+  ApiRefused: {
+    meaning: 'The API server asks to wait or does not take the credentials; the call is made again.',
+    remedy: 'Nothing at first; when it lasts, see the ServiceAccount and the load of the API server.',
+  },
+  ApiUnavailable: {
+    meaning: 'The API server does not answer or fails; the call is made again.',
+    remedy: 'Nothing at first; when it lasts, look at the API server.',
+  },
+  Rebuilt: {
+    meaning: 'The server was built anew.',
+    remedy: 'Nothing.',
   },
   OutcomeUnknown: {
     meaning: 'Something that may happen only once was begun and left no evidence of its end.',
@@ -242,10 +450,6 @@ export const reasons = {
   Forbidden: {
     meaning: 'The account that effects are made as may not do something; the message says what.',
     remedy: 'Give the ServiceAccount the permission that the message names.',
-  },
-  ApiServerError: {
-    meaning: 'The API server refused or failed a request; it will be tried again.',
-    remedy: 'Nothing at first; when it lasts, read the message.',
   },
   Running: {
     meaning: 'The run is under way.',

@@ -14,7 +14,8 @@ const variables = (description: string): z.ZodRecord<z.ZodString, z.ZodString> =
     rules: [
       {
         rule: "self.all(k, k.matches('^[A-Z][A-Z0-9_]{0,62}$'))",
-        message: 'a variable name starts with an upper case letter, followed by upper case letters, digits and underscores, at most 63 characters',
+        message:
+          'a variable name starts with an upper case letter, followed by upper case letters, digits and underscores, at most 63 characters',
         check: (vars) => Object.keys(vars).every((name) => /^[A-Z][A-Z0-9_]{0,62}$/.test(name)),
       },
     ],
@@ -23,7 +24,9 @@ const variables = (description: string): z.ZodRecord<z.ZodString, z.ZodString> =
 const server = c.object('One server: a workload and its places in pools.', {
   name: c.entryName('name names the server in plans and messages, such as "admin-1".'),
   role: c.entryName('role is what the server does, such as "admin"; images may be given by role.').optional(),
-  vars: variables('vars are variables of this server, usable as ${NAME} in probes and configs, such as {APP: "cs-1"}.').optional(),
+  vars: variables(
+    'vars are variables of this server, usable as ${NAME} in probes and configs, such as {APP: "cs-1"}.',
+  ).optional(),
   workload: c.object('workload is what runs the server.', {
     kind: workloadKind,
     name: c.objectName('name is the name of the workload in this namespace.'),
@@ -35,7 +38,10 @@ const server = c.object('One server: a workload and its places in pools.', {
       c.object('One membership.', {
         name: c.objectName('name is the name of the Pool.'),
         member: c
-          .nonEmpty('member is the name of the member in the load balancer. Default: the name of the server. For a Service pool it only names it.', 253)
+          .nonEmpty(
+            'member is the name of the member in the load balancer. Default: the name of the server. For a Service pool it only names it.',
+            253,
+          )
           .optional(),
       }),
       { max: 16 },
@@ -47,47 +53,64 @@ export const drainPolicy = c.object('drain says how long users may take to leave
   timeout: c.duration('timeout is how long draining may take. Default "5m".').default('5m'),
   onTimeout: z
     .enum(['Hold', 'Force', 'Fail'])
-    .meta({ description: 'onTimeout is what happens then. Hold: wait and ask. Force: cut the rest off. Fail: the step fails. Default Hold.' })
+    .meta({
+      description:
+        'onTimeout is what happens then. Hold: wait and ask. Force: cut the rest off. Fail: the step fails. Default Hold.',
+    })
     .default('Hold'),
 });
 
-export const snapshotPolicy = c.object('snapshot makes a volume snapshot of every server before it is changed: the way back.', {
-  volumeSnapshotClassName: c.objectName('volumeSnapshotClassName is the name of the VolumeSnapshotClass.'),
-  retain: z
-    .enum(['UntilSignOff'])
-    .meta({ description: 'retain UntilSignOff: snapshots and replaced volumes are kept until the run is signed off, then deleted. Default UntilSignOff.' })
-    .default('UntilSignOff'),
-  retainFor: c.duration('retainFor is the longest time they are kept. Default "168h".').default('168h'),
-  maxAge: c.duration('maxAge is how old a snapshot may be when the change begins. Default "30m".').default('30m'),
-});
+export const snapshotPolicy = c.object(
+  'snapshot makes a volume snapshot of every server before it is changed: the way back.',
+  {
+    volumeSnapshotClassName: c.objectName('volumeSnapshotClassName is the name of the VolumeSnapshotClass.'),
+    retain: z
+      .enum(['UntilSignOff'])
+      .meta({
+        description:
+          'retain UntilSignOff: snapshots and replaced volumes are kept until the run is signed off, then deleted. Default UntilSignOff.',
+      })
+      .default('UntilSignOff'),
+    retainFor: c.duration('retainFor is the longest time they are kept. Default "168h".').default('168h'),
+    maxAge: c.duration('maxAge is how old a snapshot may be when the change begins. Default "30m".').default('30m'),
+  },
+);
 
 export const configFormat = z.enum(['Ini', 'Json', 'Yaml', 'Properties', 'Text']).meta({
-  description: 'format is how the document is read. Paths are "section/key" in Ini, "a/b/0" in Json and Yaml, the key in Properties, empty in Text.',
+  description:
+    'format is how the document is read. Paths are "section/key" in Ini, "a/b/0" in Json and Yaml, the key in Properties, empty in Text.',
 });
 
 export const configObject = c.object('object is the ConfigMap or Secret that holds the document.', {
   kind: z.enum(['ConfigMap', 'Secret']).meta({ description: 'kind is ConfigMap or Secret.' }),
-  name: z
-    .string()
-    .min(1)
-    .max(253)
-    .meta({ description: 'name is its name in this namespace; variables of the server are expanded: "${SERVER}-conf".' }),
+  name: z.string().min(1).max(253).meta({
+    description: 'name is its name in this namespace; variables of the server are expanded: "${SERVER}-conf".',
+  }),
 });
 
 export const serverGroupSpec = c.object(
   'spec says which servers are upgraded together.',
   {
-    product: c.entryName('product is the product the servers run; a Package of another product is refused. Default: any.').optional(),
-    servers: c.mapList('servers are stopped, changed and started together. 1 to 128.', 'name', server, { min: 1, max: 128 }),
+    product: c
+      .entryName('product is the product the servers run; a Package of another product is refused. Default: any.')
+      .optional(),
+    servers: c.mapList('servers are stopped, changed and started together.', 'name', server, {
+      min: 1,
+      max: 128,
+    }),
     probes: c.objectName('probes is the name of the ProbeSuite that tells whether the group works.').optional(),
-    probeParameters: variables('probeParameters are the values of the parameters of the suite when it runs through the pools.').optional(),
+    probeParameters: variables(
+      'probeParameters are the values of the parameters of the suite when it runs through the pools.',
+    ).optional(),
     isolatedParameters: variables(
       'isolatedParameters replace them when the group is tested before it joins its pools, such as {BASE: "http://${SERVER}:8080"}. Default: the same URLs, connected to the pods of each server.',
     ).optional(),
     drain: drainPolicy.prefault({}),
     snapshot: snapshotPolicy.optional(),
     takeOwnership: c
-      .boolean('takeOwnership true: fields are also taken from tools that reconcile, such as Argo CD or Flux. Default false: such a tool blocks the run.')
+      .boolean(
+        'takeOwnership true: fields are also taken from tools that reconcile, such as Argo CD or Flux. Default false: such a tool blocks the run.',
+      )
       .default(false),
     configs: c
       .mapList(
@@ -108,7 +131,6 @@ export const serverGroupSpec = c.object(
       rule: 'self.servers.all(s, self.servers.exists_one(t, t.workload.kind == s.workload.kind && t.workload.name == s.workload.name))',
       message: 'two servers name the same workload: give every server a workload of its own',
       fieldPath: '.servers',
-      reason: 'FieldValueDuplicate',
       check: ({ servers }) => c.allDifferent(servers.map(({ workload }) => `${workload.kind}/${workload.name}`)),
     },
     {
@@ -138,7 +160,9 @@ export const serverGroupStatus = c.object('status is what the controller knows a
       c.object('One server.', {
         name: c.entryName('name is the name of the server.'),
         version: c.text('version is the version it runs; absent when it is not known.', 64).optional(),
-        state: z.enum(['Running', 'Stopped', 'Degraded', 'Unknown']).meta({ description: 'state is Running, Stopped, Degraded or Unknown.' }),
+        state: z
+          .enum(['Running', 'Stopped', 'Degraded', 'Unknown'])
+          .meta({ description: 'state is Running, Stopped, Degraded or Unknown.' }),
         message: c.text('message is what is wrong.').optional(),
       }),
       { max: 128 },
@@ -154,7 +178,11 @@ export const serverGroupStatus = c.object('status is what the controller knows a
     .object('lastKnownGood is what the group can go back to.', {
       package: c.objectName('package is the Package that ran.').optional(),
       version: c.text('version is the version that ran.', 64).optional(),
-      revisions: c.atomicList('revisions are the ControllerRevisions with the templates before.', c.nonEmpty('Name.', 253), { max: 128 }).optional(),
+      revisions: c
+        .atomicList('revisions are the ControllerRevisions with the templates before.', c.nonEmpty('Name.', 253), {
+          max: 128,
+        })
+        .optional(),
       snapshots: c.atomicList('snapshots are the VolumeSnapshots.', c.nonEmpty('Name.', 253), { max: 512 }).optional(),
     })
     .optional(),
@@ -182,7 +210,13 @@ export const serverGroupKind = defineKind({
   columns: [
     { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Ready, Upgrading, Degraded or Unknown' },
     { name: 'Version', type: 'string', jsonPath: '.status.version', description: 'Version all servers run' },
-    { name: 'Servers', type: 'string', jsonPath: '.status.servers[*].name', description: 'Servers of the group', priority: 1 },
+    {
+      name: 'Servers',
+      type: 'string',
+      jsonPath: '.status.servers[*].name',
+      description: 'Servers of the group',
+      priority: 1,
+    },
     { name: 'Serving', type: 'string', jsonPath: '.status.serving', description: 'Servers that serve, of how many' },
     { name: 'Lock', type: 'string', jsonPath: '.status.lock.run', description: 'Run that works on the group' },
   ],

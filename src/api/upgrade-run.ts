@@ -8,24 +8,54 @@ import { configFormat, configObject, drainPolicy, snapshotPolicy } from './serve
 /** The newest `spec.format` this build reads and writes; runs of another format are left alone. */
 export const runFormat = 1;
 
-const actions = [
-  'Preflight', 'Notify', 'Marker', 'Drain', 'Stop', 'Snapshot', 'BackupDatabase', 'Upgrade', 'Configure', 'MigrateDatabase',
-  'ConvertDatabase', 'Start', 'Undrain', 'Probe', 'Switchover', 'AssertRole', 'SetGuard', 'ClearGuard', 'Wait', 'AwaitDecision',
-  'RestoreSnapshot', 'RestoreDatabase', 'Reinstall', 'Rebuild', 'Centralize', 'Cleanup',
+/** The step vocabulary: closed, and the only keys of `timeouts`. */
+export const stepActions = [
+  'Preflight',
+  'Notify',
+  'Marker',
+  'Drain',
+  'Stop',
+  'Snapshot',
+  'BackupDatabase',
+  'Upgrade',
+  'Configure',
+  'MigrateDatabase',
+  'ConvertDatabase',
+  'Start',
+  'Undrain',
+  'Probe',
+  'Switchover',
+  'AssertRole',
+  'SetGuard',
+  'ClearGuard',
+  'Wait',
+  'AwaitDecision',
+  'RestoreSnapshot',
+  'RestoreDatabase',
+  'Reinstall',
+  'Rebuild',
+  'Centralize',
+  'Cleanup',
 ] as const;
 
-export const stepActions = actions;
-const stepAction = (description: string): z.ZodEnum<{ [K in (typeof actions)[number]]: K }> => z.enum(actions).meta({ description });
+const stepAction = (description: string): z.ZodEnum<{ [K in (typeof stepActions)[number]]: K }> =>
+  z.enum(stepActions).meta({ description });
 
-const stringMap = (description: string, maxProperties: number, maxLength: number): z.ZodRecord<z.ZodString, z.ZodString> =>
-  c.map(description, c.text('The value.', maxLength), { maxProperties });
+const stringMap = (
+  description: string,
+  maxProperties: number,
+  maxLength: number,
+): z.ZodRecord<z.ZodString, z.ZodString> => c.map(description, c.text('The value.', maxLength), { maxProperties });
 
 const stepId = (description: string): z.ZodString => c.entryName(description, 128);
 
 export const rollbackPolicy = c.object('rollback says when and how to go back.', {
   policy: z
     .enum(['RequireApproval', 'Automatic'])
-    .meta({ description: 'policy RequireApproval: a Decision is asked for. Automatic: a failure rolls back by itself. Default RequireApproval.' })
+    .meta({
+      description:
+        'policy RequireApproval: a Decision is asked for. Automatic: a failure rolls back by itself. Default RequireApproval.',
+    })
     .default('RequireApproval'),
   onServed: z
     .enum(['Ask', 'KeepData', 'DiscardWrites'])
@@ -37,22 +67,21 @@ export const rollbackPolicy = c.object('rollback says when and how to go back.',
 });
 
 export const signOff = z.enum(['Required', 'NotRequired']).meta({
-  description: 'signOff Required: a completed run waits for a Decision before the way back is deleted. Default Required.',
+  description:
+    'signOff Required: a completed run waits for a Decision before the way back is deleted. Default Required.',
 });
 
-const timeouts = (description: string): z.ZodRecord<z.ZodString, z.ZodString> =>
+export const timeoutsByVerb = (description: string): z.ZodRecord<z.ZodString, z.ZodString> =>
   c.map(description, c.duration('A duration.'), {
     maxProperties: 32,
     rules: [
       {
-        rule: `self.all(k, k in [${actions.map((action) => `'${action}'`).join(', ')}])`,
+        rule: `self.all(k, k in [${stepActions.map((action) => `'${action}'`).join(', ')}])`,
         message: 'the keys of timeouts are step verbs, such as Drain, Stop, Snapshot, Upgrade, Start, Probe',
-        check: (byVerb) => Object.keys(byVerb).every((verb) => actions.some((action) => action === verb)),
+        check: (byVerb) => Object.keys(byVerb).every((verb) => stepActions.some((action) => action === verb)),
       },
     ],
   });
-
-export const timeoutsByVerb = timeouts;
 
 const workload = c.object('workload is what runs the server.', {
   kind: z.enum(['Deployment', 'StatefulSet']).meta({ description: 'kind is the kind of the workload.' }),
@@ -98,7 +127,9 @@ const runGroup = c.object('The ServerGroup as it was when the run was made.', {
   probeParameters: stringMap('probeParameters are values for the suite through the pools.', 32, 2048).optional(),
   isolatedParameters: stringMap('isolatedParameters are values for the suite before it joins.', 32, 2048).optional(),
   takeOwnership: c.boolean('takeOwnership is whether fields are taken from tools that reconcile.'),
-  settings: c.atomicList('settings are the changes of configuration, with all variables expanded.', runSetting, { max: 512 }),
+  settings: c.atomicList('settings are the changes of configuration, with all variables expanded.', runSetting, {
+    max: 512,
+  }),
 });
 
 const step = c.object('One row of the procedure.', {
@@ -108,10 +139,17 @@ const step = c.object('One row of the procedure.', {
   action: stepAction('action is the verb.'),
   group: c.objectName('group is the group it works on.').optional(),
   server: c.entryName('server is the server it works on.').optional(),
-  scope: z.enum(['Isolated', 'Pool']).meta({ description: 'scope is whom a Probe asks: the group by itself, or through the pools.' }).optional(),
+  scope: z
+    .enum(['Isolated', 'Pool'])
+    .meta({ description: 'scope is whom a Probe asks: the group by itself, or through the pools.' })
+    .optional(),
   expect: c.text('expect is the version that must answer.', 64).optional(),
-  groups: c.atomicList('groups are the groups under test, or that must serve meanwhile.', c.objectName('A group.')).optional(),
-  actor: z.enum(['Engineer', 'Joint']).meta({ description: 'actor is who is responsible: Engineer, or Joint with the customer.' }),
+  groups: c
+    .atomicList('groups are the groups under test, or that must serve meanwhile.', c.objectName('A group.'))
+    .optional(),
+  actor: z
+    .enum(['Engineer', 'Joint'])
+    .meta({ description: 'actor is who is responsible: Engineer, or Joint with the customer.' }),
   marker: z
     .enum(['AtRiskBegins', 'DowntimeBegins', 'LimitedServiceRestored', 'FullServiceRestored', 'AtRiskEnds'])
     .meta({ description: 'marker is what begins or ends for users with this step.' })
@@ -119,7 +157,9 @@ const step = c.object('One row of the procedure.', {
   requires: c.atomicList('requires are the steps that must have succeeded before.', stepId('A step.'), { max: 512 }),
   timeout: c.duration('timeout is how long it may take; waiting for windows, decisions and pauses does not count.'),
   estimate: c.duration('estimate is how long it is expected to take.'),
-  interrupts: c.boolean('interrupts true: it belongs to a declared downtime, so fewer members may serve than the pools ask for.').optional(),
+  interrupts: c
+    .boolean('interrupts true: it belongs to a declared downtime, so fewer members may serve than the pools ask for.')
+    .optional(),
   skip: c.text('skip is why it is planned as Skipped.', 512).optional(),
   note: c.text('note is what a person should know.', 512).optional(),
   undo: stepAction('undo is the verb that takes it back.').optional(),
@@ -139,10 +179,16 @@ const runPool = c.object('The identity of a Pool when the run was made.', {
 export const upgradeRunSpec = c.object(
   'spec is the plan, self-contained and immutable: what was resolved at the start counts until the end.',
   {
-    format: c.integer('format is the version of this layout; a controller leaves runs of a format it does not know alone.', 1, 1000),
+    format: c.integer(
+      'format is the version of this layout; a controller leaves runs of a format it does not know alone.',
+      1,
+      1000,
+    ),
     upgradeSet: c.objectName('upgradeSet is the UpgradeSet it belongs to.'),
     upgradeSetUID: c.nonEmpty('upgradeSetUID is its UID.', 64),
-    purpose: z.enum(['Upgrade', 'Rollback', 'Rebuild']).meta({ description: 'purpose is Upgrade, Rollback or Rebuild.' }),
+    purpose: z
+      .enum(['Upgrade', 'Rollback', 'Rebuild'])
+      .meta({ description: 'purpose is Upgrade, Rollback or Rebuild.' }),
     previous: c.objectName('previous is the run this one follows; its locks pass over.').optional(),
     procedure: z
       .enum(['rolling', 'downtime', 'switchover', 'hosts', 'agents', 'hub-first'])
@@ -159,14 +205,18 @@ export const upgradeRunSpec = c.object(
     policy: c.object('policy is copied from the UpgradeSet.', {
       signOff,
       rollback: rollbackPolicy,
-      timeouts: timeouts('timeouts are by step verb.'),
+      timeouts: timeoutsByVerb('timeouts are by step verb.'),
       serviceAccountName: c.objectName('serviceAccountName is whom effects are made as.').optional(),
     }),
     groups: c.atomicList('groups are the server groups, in order.', runGroup),
     suites: c.atomicList('suites are the probe suites.', capturedSuite),
     pools: c.atomicList('pools are the pools.', runPool, { max: 256 }),
-    handles: stringMap('handles are the way back of a Rollback, copied from the journal of the run before.', 512, 16_384),
-    steps: c.atomicList('steps are the rows of the procedure, at most 512.', step, { max: 512 }),
+    handles: stringMap(
+      'handles are the way back of a Rollback, copied from the journal of the run before.',
+      512,
+      16_384,
+    ),
+    steps: c.atomicList('steps are the rows of the procedure.', step, { max: 512 }),
   },
   [
     {
@@ -183,7 +233,10 @@ const stepEntry = c.object('What happened to one step.', {
     .enum(['Pending', 'Running', 'Succeeded', 'Failed', 'Skipped'])
     .meta({ description: 'state is Pending, Running, Succeeded, Failed or Skipped.' }),
   attempt: c.integer('attempt counts from 1; 0 before the first.', 0, 1_000_000),
-  operation: c.text('operation is RUN-UID/STEP/ATTEMPT: what the step does carries it, so that doing it again does nothing.', 256),
+  operation: c.text(
+    'operation is RUN-UID/STEP/ATTEMPT: what the step does carries it, so that doing it again does nothing.',
+    256,
+  ),
   started: c.instant('started is when the attempt began.').optional(),
   finished: c.instant('finished is when it ended.').optional(),
   consumed: c.duration('consumed is how much of the timeout is used up.').optional(),
@@ -208,7 +261,9 @@ export const blocker = c.object('One answer to: why is it not moving?', {
   nextCheck: c.instant('nextCheck is when it looks again.').optional(),
 });
 
-const plannedActual = (description: string): z.ZodObject<{ planned: z.ZodString; actual: z.ZodOptional<z.ZodString> }, z.core.$strip> =>
+const plannedActual = (
+  description: string,
+): z.ZodObject<{ planned: z.ZodString; actual: z.ZodOptional<z.ZodString> }, z.core.$strip> =>
   c.object(description, {
     planned: c.duration('planned is how long it was announced to take.'),
     actual: c.duration('actual is how long it has taken so far.').optional(),
@@ -219,11 +274,29 @@ export const upgradeRunStatus = c.object('status is the journal.', {
   conditions,
   phase: z
     .enum([
-      'Planned', 'Preflight', 'AwaitingWindow', 'Running', 'Paused', 'AwaitingDecision', 'RollingBack', 'Completed', 'RolledBack',
-      'Rebuilt', 'Failed', 'Cancelled', 'Superseded',
+      'Planned',
+      'Preflight',
+      'AwaitingWindow',
+      'Running',
+      'Paused',
+      'AwaitingDecision',
+      'RollingBack',
+      'Completed',
+      'RolledBack',
+      'Rebuilt',
+      'Failed',
+      'Cancelled',
+      'Superseded',
     ])
-    .meta({ description: 'phase is where the run is. Completed, RolledBack, Rebuilt, Failed, Cancelled and Superseded are ends.' }),
-  epoch: c.integer('epoch counts changes of leader; a leader of a lower one no longer writes.', 0, Number.MAX_SAFE_INTEGER),
+    .meta({
+      description:
+        'phase is where the run is. Completed, RolledBack, Rebuilt, Failed, Cancelled and Superseded are ends.',
+    }),
+  epoch: c.integer(
+    'epoch counts changes of leader; a leader of a lower one no longer writes.',
+    0,
+    Number.MAX_SAFE_INTEGER,
+  ),
   step: c.text('step is the id of the step under way.', 128).optional(),
   stepTitle: c.text('stepTitle is its number and title, such as "5/22 Upgrade group-1".', 256).optional(),
   steps: c.atomicList('steps are the journal, one entry per step of the plan.', stepEntry, { max: 512 }),
@@ -243,7 +316,10 @@ export const upgradeRunStatus = c.object('status is the journal.', {
       c.object('One choice.', {
         choice: c.nonEmpty('choice is what to write in Decision.spec.choice.', 63),
         method: c.text('method is what to write in Decision.spec.method.', 63).optional(),
-        data: z.enum(['Discard', 'Keep']).meta({ description: 'data is what to write in Decision.spec.data.' }).optional(),
+        data: z
+          .enum(['Discard', 'Keep'])
+          .meta({ description: 'data is what to write in Decision.spec.data.' })
+          .optional(),
         estimate: c.duration('estimate is how long it would take.').optional(),
         loss: c.text('loss is what would be lost.', 512).optional(),
         message: c.text('message says what it means.', 1024).optional(),
@@ -268,7 +344,9 @@ export const upgradeRunStatus = c.object('status is the journal.', {
     .atomicList(
       'retained are objects kept as the way back.',
       c.object('One object.', {
-        kind: z.enum(['VolumeSnapshot', 'PersistentVolume', 'ControllerRevision']).meta({ description: 'kind is its kind.' }),
+        kind: z
+          .enum(['VolumeSnapshot', 'PersistentVolume', 'ControllerRevision'])
+          .meta({ description: 'kind is its kind.' }),
         name: c.nonEmpty('name is its name.', 253),
         until: c.instant('until is when it is deleted at the latest.').optional(),
       }),
@@ -297,7 +375,7 @@ export type UpgradeRunSpec = z.output<typeof upgradeRunSpec>;
 export type UpgradeRunStatus = z.output<typeof upgradeRunStatus>;
 export interface UpgradeRun extends ApiObject<UpgradeRunSpec, UpgradeRunStatus> {}
 export type Step = z.output<typeof step>;
-export type StepAction = (typeof actions)[number];
+export type StepAction = (typeof stepActions)[number];
 export type StepEntry = z.output<typeof stepEntry>;
 export type StepState = StepEntry['state'];
 export type RunPhase = UpgradeRunStatus['phase'];
@@ -334,7 +412,12 @@ export const upgradeRunKind = defineKind({
     { name: 'Purpose', type: 'string', jsonPath: '.spec.purpose', description: 'Upgrade, Rollback or Rebuild' },
     { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Where the run is' },
     { name: 'Step', type: 'string', jsonPath: '.status.stepTitle', description: 'Step under way' },
-    { name: 'Downtime', type: 'string', jsonPath: '.status.clocks.downtime.actual', description: 'Time without service so far' },
+    {
+      name: 'Downtime',
+      type: 'string',
+      jsonPath: '.status.clocks.downtime.actual',
+      description: 'Time without service so far',
+    },
   ],
   example: '',
 });

@@ -5,29 +5,38 @@ import { type ApiObject, defineKind } from './kind.ts';
 import { blocker, progress, rollbackPolicy, signOff, timeoutsByVerb } from './upgrade-run.ts';
 
 export const upgradeSetSpec = c.object('spec says what is brought to which release, and how.', {
-  package: c.objectName('package is the Package to install. Changing it makes a new run, which takes over at a safe point.'),
-  serverGroups: c.atomicList('serverGroups are the ServerGroups, upgraded in this order. 1 to 64.', c.objectName('A ServerGroup.'), {
-    min: 1,
-    rules: [
-      {
-        rule: 'self.all(g, self.exists_one(h, h == g))',
-        message: 'a group stands twice in serverGroups: name every group once',
-        reason: 'FieldValueDuplicate',
-        check: c.allDifferent,
-      },
-    ],
-  }),
+  package: c.objectName(
+    'package is the Package to install. Changing it makes a new run, which takes over at a safe point.',
+  ),
+  serverGroups: c.atomicList(
+    'serverGroups are the ServerGroups, upgraded in this order.',
+    c.objectName('A ServerGroup.'),
+    {
+      min: 1,
+      rules: [
+        {
+          rule: 'self.all(g, self.exists_one(h, h == g))',
+          message: 'a group stands twice in serverGroups: name every group once',
+          check: c.allDifferent,
+        },
+      ],
+    },
+  ),
   signOff: signOff.default('Required'),
   rollback: rollbackPolicy.prefault({}),
   timeouts: timeoutsByVerb('timeouts replace the default time limits by step verb, such as {Upgrade: 15m}.').optional(),
   serviceAccountName: c
-    .objectName('serviceAccountName is the ServiceAccount in this namespace that effects on your objects are made as. Default: the operator itself.')
+    .objectName(
+      'serviceAccountName is the ServiceAccount in this namespace that effects on your objects are made as. Default: the operator itself.',
+    )
     .optional(),
   paused: c.boolean('paused true: the step under way is finished and none begun. Default false.').default(false),
   dryRun: c.boolean('dryRun true: runs are planned and checked, nothing is changed. Default false.').default(false),
   historyLimit: c.integer('historyLimit is how many finished runs are kept. Default 10.', 1, 100).default(10),
   finalizeTimeout: c
-    .duration('finalizeTimeout is how long undoing may take when the set is deleted in the middle of a run. Default "10m".')
+    .duration(
+      'finalizeTimeout is how long undoing may take when the set is deleted in the middle of a run. Default "10m".',
+    )
     .default('10m'),
 });
 
@@ -36,8 +45,20 @@ export const upgradeSetStatus = c.object('status is where the upgrade is.', {
   conditions,
   phase: z
     .enum([
-      'Pending', 'Blocked', 'Scheduled', 'Running', 'Paused', 'WindowClosed', 'AwaitingDecision', 'Halted', 'RollingBack', 'Completed',
-      'CompletedWithFailures', 'RolledBack', 'Failed', 'Cancelled',
+      'Pending',
+      'Blocked',
+      'Scheduled',
+      'Running',
+      'Paused',
+      'WindowClosed',
+      'AwaitingDecision',
+      'Halted',
+      'RollingBack',
+      'Completed',
+      'CompletedWithFailures',
+      'RolledBack',
+      'Failed',
+      'Cancelled',
     ])
     .meta({ description: 'phase is where the upgrade is.' })
     .optional(),
@@ -50,7 +71,9 @@ export const upgradeSetStatus = c.object('status is where the upgrade is.', {
       'history are the last runs, newest first.',
       c.object('One run.', {
         run: c.objectName('run is its name.'),
-        purpose: z.enum(['Upgrade', 'Rollback', 'Rebuild']).meta({ description: 'purpose is Upgrade, Rollback or Rebuild.' }),
+        purpose: z
+          .enum(['Upgrade', 'Rollback', 'Rebuild'])
+          .meta({ description: 'purpose is Upgrade, Rollback or Rebuild.' }),
         package: c.objectName('package is the Package.'),
         from: c.text('from is the version before.', 64).optional(),
         to: c.text('to is the version after.', 64).optional(),
@@ -74,7 +97,8 @@ export const upgradeSetKind = defineKind({
   kind: 'UpgradeSet',
   plural: 'upgradesets',
   shortNames: ['us'],
-  description: 'UpgradeSet says which server groups are brought to which Package, in which order and with which policy.',
+  description:
+    'UpgradeSet says which server groups are brought to which Package, in which order and with which policy.',
   writtenBy: 'users',
   spec: upgradeSetSpec,
   status: upgradeSetStatus,
@@ -83,8 +107,18 @@ export const upgradeSetKind = defineKind({
     { name: 'Package', type: 'string', jsonPath: '.spec.package', description: 'Package to install' },
     { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Where the upgrade is' },
     { name: 'Step', type: 'string', jsonPath: '.status.step', description: 'Step under way' },
-    { name: 'Progress', type: 'integer', jsonPath: '.status.progress.percent', description: 'How much is done, in percent' },
-    { name: 'Blocked-By', type: 'string', jsonPath: '.status.blockers[0].message', description: 'Why it is not moving' },
+    {
+      name: 'Progress',
+      type: 'integer',
+      jsonPath: '.status.progress.percent',
+      description: 'How much is done, in percent',
+    },
+    {
+      name: 'Blocked-By',
+      type: 'string',
+      jsonPath: '.status.blockers[0].message',
+      description: 'Why it is not moving',
+    },
   ],
   example: `apiVersion: belay.dev/v1alpha1
 kind: UpgradeSet

@@ -21,7 +21,20 @@ describe('parseVersion', () => {
   for (const [text, want] of Object.entries(good)) {
     it(`reads ${text}`, () => assert.deepEqual(parseVersion(text), want));
   }
-  for (const text of ['', 'v', '1.', '.1', '1..2', '1.2.3.4.5.6.7', '1.2-', 'one', '1.2 (build 118)', '1.x', '-1', '1234567890123']) {
+  for (const text of [
+    '',
+    'v',
+    '1.',
+    '.1',
+    '1..2',
+    '1.2.3.4.5.6.7',
+    '1.2-',
+    'one',
+    '1.2 (build 118)',
+    '1.x',
+    '-1',
+    '1234567890123',
+  ]) {
     it(`refuses "${text}"`, () => assert.equal(parseVersion(text), undefined));
   }
 });

@@ -102,7 +102,10 @@ function compareSuffixes(a: string, b: string): number {
   for (const [i, part] of left.entries()) {
     const other = right[i];
     if (other === undefined) return 1;
-    const difference = /^\d/.test(part) && /^\d/.test(other) ? Number(part) - Number(other) : Number(part > other) - Number(part < other);
+    const difference =
+      /^\d/.test(part) && /^\d/.test(other)
+        ? Number(part) - Number(other)
+        : Number(part > other) - Number(part < other);
     if (difference !== 0) return Math.sign(difference);
   }
   return Math.sign(left.length - right.length);

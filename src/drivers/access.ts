@@ -1,4 +1,4 @@
-import { KubeError, isConflict, isForbidden, isInvalid, isNotFound, isTooManyRequests, isUnauthorized } from '../kube/kube-error.ts';
+import { KubeError } from '../kube/kube-error.ts';
 import type { KubeClient } from '../kube/types.ts';
 import { PauseError, RetryError, TerminalError } from '../shared/errors.ts';
 import type { RunContext } from './contract.ts';
@@ -15,8 +15,9 @@ export function userClient(client: KubeClient, context: Pick<RunContext, 'user'>
 export function meaningOf(error: unknown, doing: string): unknown {
   if (!(error instanceof KubeError)) return error;
   const message = `${doing}: ${error.message}`;
-  if (isForbidden(error)) return new PauseError('Forbidden', `${message}; grant the permission and resume`, { cause: error });
-  if (isInvalid(error) || error.status === 400) return new PauseError('RefusedByServer', message, { cause: error });
+  const { status } = error;
+  if (status === 403) return new PauseError('Forbidden', `${message}; grant the permission and resume`, { cause: error });
+  if (status === 422 || status === 400) return new PauseError('RefusedByServer', message, { cause: error });
   const reason = reasonOf(error);
   return new RetryError(reason, message, {
     cause: error,
@@ -25,10 +26,17 @@ export function meaningOf(error: unknown, doing: string): unknown {
 }
 
 function reasonOf(error: KubeError): string {
-  if (isConflict(error)) return 'Conflict';
-  if (isNotFound(error)) return 'ObjectMissing';
-  if (isUnauthorized(error) || isTooManyRequests(error)) return 'ApiRefused';
-  return 'ApiUnavailable';
+  switch (error.status) {
+    case 409:
+      return 'Conflict';
+    case 404:
+      return 'ObjectMissing';
+    case 401:
+    case 429:
+      return 'ApiRefused';
+    default:
+      return 'ApiUnavailable';
+  }
 }
 
 /** Runs one driver call and gives its failure the meaning for the run. */

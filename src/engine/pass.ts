@@ -18,6 +18,7 @@ import { executeEffect } from './execute.ts';
 import { advance, begin, heartbeat, initialEntries, note } from './journal.ts';
 import { observeWorld } from './observe.ts';
 import { toFailure } from './outcome.ts';
+import type { Pacer } from './pacer.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
 /** Where the journal lives. */
@@ -35,6 +36,7 @@ export interface PassInput {
   readonly drivers: Drivers;
   readonly store: RunStore;
   readonly stopwatch: Stopwatch;
+  readonly pacer: Pacer;
   /** API server's time. */
   readonly now: () => EpochMs;
   readonly decisions: readonly ValidDecision[];
@@ -62,6 +64,7 @@ export async function runPass(input: PassInput): Promise<PassOutcome> {
   const { run } = input;
   if (isEnded(run.status?.phase)) {
     input.stopwatch.forget(run.metadata.uid ?? '');
+    input.pacer.forget(run.metadata.uid ?? '');
     return { kind: 'ended', run };
   }
   if (run.status?.steps === undefined) return start(input);
@@ -120,6 +123,7 @@ async function apply(input: PassInput, move: Move): Promise<PassOutcome> {
       return { kind: 'again', run: await write(input, entries, move) };
     }
     case 'advance':
+      input.pacer.forget(run.metadata.uid ?? '');
       return { kind: 'again', run: await advanceSteps(input, move) };
     case 'wait':
     case 'await':
@@ -150,7 +154,8 @@ async function act(input: PassInput, move: Extract<Move, { kind: 'act' }>): Prom
   }
   input.stopwatch.setRunning(run.metadata.uid ?? '', true);
   if (move.after !== undefined) run = await write({ ...input, run }, note(entriesOf(run), move.step, move.after), move);
-  return { kind: 'again', run };
+  const afterMs = input.pacer.pauseMs(run.metadata.uid ?? '', canonicalJson(move.effect));
+  return afterMs === 0 ? { kind: 'again', run } : { kind: 'wait', run, afterMs };
 }
 
 /** The way back is a run of its own; created before this run says so, so that a stop in between repeats it. */

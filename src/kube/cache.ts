@@ -63,6 +63,8 @@ export function createCache<T extends KubeObject>(options: CacheOptions<T>): Cac
   function put(given: T): void {
     const object = transform(given);
     const key = objectKeyOf(object.metadata);
+    // The same name with another uid is another object: nobody may take it for a change of the old one.
+    if (objects.get(key)?.metadata.uid !== object.metadata.uid) drop(key);
     const old = objects.get(key);
     objects.set(key, object);
     for (const index of indexes.values()) index.replace(key, old, object);

@@ -2,7 +2,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { createBackoff } from './backoff.ts';
 import { sleep, withDeadline } from './deadline.ts';
-import { KubeError, isExpired } from './kube-error.ts';
+import { KubeError } from './kube-error.ts';
 import type { KubeClient, KubeObject, KubeWatcher, ListOptions, Resource } from './types.ts';
 
 /** Where a reflector writes. Calls come one at a time and must not throw. */
@@ -125,7 +125,7 @@ async function watchOnce<T extends KubeObject>(
  * inside the server, the same position is tried again: a list of everything would only add to its load.
  */
 function mustListAgain(error: unknown): boolean {
-  if (!(error instanceof KubeError) || isExpired(error)) return true;
+  if (!(error instanceof KubeError) || error.status === 410) return true;
   if (error.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge')) return true;
   if (error.reason === 'Malformed') return true;
   return error.status >= 400 && error.status < 500 && error.status !== 429;

@@ -3,7 +3,7 @@ import type { Choice, RunGroup, Step, StepEntry } from '../api/upgrade-run.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { evaluateCleanup } from './steps/cleanup.ts';
 import { hasBegun, journalOf, recordOf, type GroupRecord } from './journal.ts';
-import { membersOf, seeMembers } from './members.ts';
+import { isHeldBack, membersOf, seeMembers } from './members.ts';
 import { contextOf, toMove, type DecideInput } from './decide.ts';
 import type { Move, RollbackMethod, RollbackOrder } from './move.ts';
 import { claimsKey, drainedKey, snapshotKey } from './steps/keys.ts';
@@ -97,7 +97,7 @@ function putBackIntact(input: DecideInput, current: Current): Move | undefined {
     const handles = mergeHandles(input.run.spec, input.entries);
     const ours = membersOf(group).filter((member) => handles[drainedKey(member)] === 'ours');
     const { seen } = seeMembers(input.observed, ours);
-    const away = seen.find((member) => member.seen.held || member.seen.state === 'Drained' || member.seen.state === 'Draining');
+    const away = seen.find((member) => isHeldBack(input.run.spec, member) || member.seen.state === 'Drained' || member.seen.state === 'Draining');
     if (away !== undefined && away.seen.foreign === '') {
       const because = `${group.name} is intact and serves again, because ${current.step.title} ended`;
       return { kind: 'act', step: current.step.id, effect: { kind: 'ServeMember', member: away.ref }, because };

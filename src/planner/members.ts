@@ -44,6 +44,11 @@ export function seeMembers(observed: Observed, members: readonly MemberRef[]): {
   return { seen, missing };
 }
 
+/** Kept out of its pool by the hold on new pods; a load balancer that drains its members needs none. */
+export function isHeldBack(spec: UpgradeRunSpec, member: SeenMember): boolean {
+  return member.seen.held && spec.pools.find((pool) => pool.name === member.ref.pool)?.driver === 'service';
+}
+
 /** The workload, or why there is nothing to say about it. */
 export function seeWorkload(observed: Observed, workload: WorkloadRef): WorkloadObservation | undefined {
   const seen = observed.workloads.get(workloadKey(workload));

@@ -51,8 +51,6 @@ export function targetOf(effect: Effect): string {
       return `${effect.object.kind}/${effect.object.name}`;
     case 'RunProbes':
       return `${effect.request.suite} ${effect.request.scope}`;
-    case 'CancelProbes':
-      return effect.id;
     default:
       return effect.workload.name;
   }
@@ -71,36 +69,36 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
     perform(options, operation, effect, act);
     return Promise.resolve();
   };
-  const async = <A extends readonly unknown[], T>(call: (...args: A) => Promise<T>) => (...args: A): Promise<T> =>
+  const promised = <A extends readonly unknown[], T>(call: (...args: A) => Promise<T>) => (...args: A): Promise<T> =>
     // A synchronous throw would escape callers that only handle rejected promises.
     Promise.resolve().then(() => call(...args));
 
   return {
     pools: {
-      observe: async((context, pool) => look(pool, () => seePoolNow(world, pool, context.upgradeSet))),
-      request: async((operation, effect) => request(operation, effect, () => performOnMember(world, operation, effect))),
+      observe: promised((context, pool) => look(pool, () => seePoolNow(world, pool, context.upgradeSet))),
+      request: promised((operation, effect) => request(operation, effect, () => performOnMember(world, operation, effect))),
     },
     workloads: {
-      observe: async((_, workload) => look(workloadKey(workload), () => seeWorkloadNow(world, workload))),
-      observeSaved: async((_, saved) => look('saved', () => new Set(saved.filter(({ name }) => world.saved.has(name)).map(({ name }) => name)))),
-      observeSettings: async((_, changes) => look('settings', () => seeSettingsNow(world, changes))),
-      request: async((operation, effect) =>
+      observe: promised((_, workload) => look(workloadKey(workload), () => seeWorkloadNow(world, workload))),
+      observeSaved: promised((_, saved) => look('saved', () => new Set(saved.filter(({ name }) => world.saved.has(name)).map(({ name }) => name)))),
+      observeSettings: promised((_, changes) => look('settings', () => seeSettingsNow(world, changes))),
+      request: promised((operation, effect) =>
         request(operation, effect, () =>
           'workload' in effect ? performOnWorkload(world, operation, effect) : performOnSettings(world, effect),
         ),
       ),
     },
     groups: {
-      observe: async((_, group) =>
+      observe: promised((_, group) =>
         look(group, () => ({ group, exists: world.groups.has(group), lockedBy: world.groups.get(group)?.lockedBy ?? '' })),
       ),
-      request: async((operation, effect) => request(operation, effect, () => lockGroup(world, operation, effect))),
+      request: promised((operation, effect) => request(operation, effect, () => lockGroup(world, operation, effect))),
     },
     snapshots: {
-      observe: async((_, { snapshot, claim }) => look(snapshot, () => seeSnapshotNow(world, snapshot, claim))),
-      observeRestore: async((_, { claim, snapshot }) => look(claim, () => seeRestoreNow(world, claim, snapshot))),
-      describeClaim: async((_, claim) => look(claim, () => describeClaim(world, claim))),
-      request: async((operation, effect) =>
+      observe: promised((_, { snapshot, claim }) => look(snapshot, () => seeSnapshotNow(world, snapshot, claim))),
+      observeRestore: promised((_, { claim, snapshot }) => look(claim, () => seeRestoreNow(world, claim, snapshot))),
+      describeClaim: promised((_, claim) => look(claim, () => describeClaim(world, claim))),
+      request: promised((operation, effect) =>
         request(operation, effect, () => {
           if (effect.kind === 'CreateSnapshot') return createSnapshot(world, effect.snapshot, effect.claim, effect.className);
           if (effect.kind === 'RestoreClaim') return restoreClaim(world, effect.claim, effect.snapshot, effect.manifest);
@@ -114,11 +112,9 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
         process.assertAlive();
         return probes.observe(id);
       },
-      request: async((operation, effect, suite) =>
+      request: promised((operation, effect, suite) =>
         request(operation, effect, () =>
-          effect.kind === 'CancelProbes'
-            ? probes.cancel(effect.id)
-            : probes.begin(effect.request, suite, world.poolsOf.get(operation.upgradeSet) ?? [...world.pools.keys()]),
+          probes.begin(effect.request, suite, world.poolsOf.get(operation.upgradeSet) ?? [...world.pools.keys()]),
         ),
       ),
       onChange: (listener) => probes.onChange(listener),
@@ -146,7 +142,7 @@ function lockGroup(world: World, operation: Operation, effect: Extract<Effect, {
 function perform(options: SimDriverOptions, operation: Operation, effect: Effect, act: () => boolean): void {
   const { world, process } = options;
   const target = targetOf(effect);
-  process.point(`before ${effect.kind} ${target}`);
+  process.assertAlive();
   const fault = refuse(options, effect.kind, target);
   options.onEffect?.(operation, effect);
   world.violations.push(...checkEffect(world, operation, effect));

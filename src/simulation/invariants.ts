@@ -169,6 +169,22 @@ export function checkOnce(world: World): string[] {
   return [...seen].filter(([, count]) => count > 1).map(([key, count]) => `onceAtMost: ${key} was made ${count} times`);
 }
 
+/** So many calls in a row that change nothing are a loop that eats the API server. */
+const maxIdleCalls = 20;
+
+/** What was asked and not yet followed by the world is asked again with a pause, not at once. */
+export function checkCalm(world: World): string[] {
+  const broken = new Set<string>();
+  let row = 0;
+  for (const [index, call] of world.calls.entries()) {
+    const before = world.calls[index - 1];
+    const same = before !== undefined && before.operation === call.operation && before.kind === call.kind && before.target === call.target;
+    row = same && !call.changed ? row + 1 : 0;
+    if (row > maxIdleCalls) broken.add(`noHotLoop: ${call.kind} ${call.target} again and again`);
+  }
+  return [...broken];
+}
+
 function servingIn(world: World, pool: SimPool): number {
   return pool.members.filter((member) => isServing(world, pool, member)).length;
 }

@@ -59,14 +59,6 @@ export class SimProbes {
     return true;
   }
 
-  cancel(id: string): boolean {
-    const run = this.#runs.get(id);
-    if (run?.state !== 'running') return false;
-    run.state = 'unknown';
-    run.message = 'cancelled';
-    return true;
-  }
-
   onChange(listener: (id: string) => void): void {
     this.#listeners.push(listener);
   }

@@ -6,8 +6,9 @@ export class CrashError extends Error {
 }
 
 /**
- * Where the controller is killed. Every driver call and every write of status passes two points, one before and
- * one after; points are numbered from 1 over the whole story, processes included.
+ * Where the controller is killed: right after an effect or a write, so that whatever should follow it does not.
+ * Right before one is right after the one that came before it, so these are all the places there are. They are
+ * numbered from 1 over the whole story, all processes together.
  */
 export interface CrashPlan {
   /** Numbers of the points at which the process dies. */

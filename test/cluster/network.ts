@@ -26,6 +26,9 @@ export async function createNetwork(name: string, onSlot: (slot: number) => void
   // Lets the node itself send to Services: the address is looked up before it is translated.
   await inside('ip', 'route', 'add', services, 'dev', inner, 'src', node);
   await inside('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0');
+  // Pods reach what listens on the machine's end of the cable; without this the answers could not come back.
+  const nat = `table ip belay { chain out { type nat hook postrouting priority srcnat; ip saddr ${pods} oifname "${inner}" masquerade; }; }`;
+  await inside('nft', nat);
   return slot;
 }
 

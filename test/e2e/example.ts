@@ -18,6 +18,10 @@ export interface ExampleOptions {
   /** Reference by digest of "portal:1.0.0" and whatever else the manifests name. */
   readonly images: ReadonlyMap<string, string>;
   readonly balancer: 'service' | 'haproxy';
+  /** Instead of the cluster's default class. */
+  readonly storageClass?: string;
+  /** Instead of the one in the manifests. */
+  readonly snapshotClass?: string;
   /** Has the last word on the manifests, for tests that need another policy. */
   readonly edit?: (manifests: string) => string;
 }
@@ -60,7 +64,11 @@ export class Example {
 
   /** Puts the namespace and real images into manifests that are written for namespace `portal`. */
   render(manifests: string): string {
+    const { storageClass, snapshotClass } = this.#options;
+    const modes = 'accessModes: [ReadWriteOnce]';
     return manifests
+      .replaceAll(modes, storageClass === undefined ? modes : `${modes}\n      storageClassName: ${storageClass}`)
+      .replaceAll('csi-hostpath', snapshotClass ?? 'csi-hostpath')
       .replaceAll('namespace: portal', `namespace: ${this.namespace}`)
       .replaceAll('.portal.svc', `.${this.namespace}.svc`)
       .replaceAll(imageReference, (_whole, name: string) => this.image(name));
@@ -75,7 +83,6 @@ export class Example {
   /** Makes the namespace, applies everything and waits until all servers and the load balancer are ready. */
   async install(timeoutMs = 120_000): Promise<void> {
     await this.#options.kubectl(['apply', '-f', '-'], { stdin: namespaceManifest(this.namespace) });
-    // The classes and Belay's kinds last: the service exists before anybody thinks of an upgrade.
     await this.kubectl(['apply', '-f', '-'], this.manifests());
     await waitFor({
       what: `the example in ${this.namespace} to be ready`,

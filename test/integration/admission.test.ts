@@ -92,7 +92,15 @@ describe('Decision policies', () => {
     const { name } = await decide(administrator, { choice: 'SignOff' });
     const patch = JSON.stringify({ status: { phase: 'Accepted' } });
     await cluster.kubectl([
-      ...['-n', 'shop', 'patch', 'decision', name, '--subresource=status', '--type=merge', '-p', patch],
+      '-n',
+      'shop',
+      'patch',
+      'decision',
+      name,
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      patch,
       `--as=${controller}`,
     ]);
   });
@@ -180,7 +188,7 @@ describe('chart', () => {
   it('gives namespaced rights only where watchNamespaces names namespaces', async () => {
     const objects = objectsOf(await helmTemplate('--set', 'watchNamespaces={shop,lab}'));
     const roles = objects.filter((object) => object.kind === 'Role' && object.metadata.name === 'belay-controller');
-    assert.deepEqual(roles.map((role) => role.metadata.namespace).toSorted(), ['lab', 'shop']);
+    assert.deepEqual(new Set(roles.map((role) => role.metadata.namespace)), new Set(['lab', 'shop']));
     const clusterRole = objects.find(
       (object) => object.kind === 'ClusterRole' && object.metadata.name === 'belay-controller',
     );
@@ -194,10 +202,9 @@ describe('chart', () => {
     const writes = role?.rules?.filter((rule) =>
       rule.verbs.some((verb) => !['get', 'list', 'watch', 'impersonate'].includes(verb)),
     );
-    assert.deepEqual([...new Set(writes?.flatMap((rule) => rule.apiGroups))].toSorted(), [
-      'belay.dev',
-      'events.k8s.io',
-    ]);
+    // ConfigMaps are the holds, which must work whatever account a set names.
+    const others = writes?.filter((rule) => !['belay.dev', 'events.k8s.io'].includes(rule.apiGroups.join()));
+    assert.deepEqual(new Set(others?.flatMap((rule) => rule.resources)), new Set(['configmaps']));
     assert.ok(!role?.rules?.some((rule) => rule.resources.includes('secrets')));
   });
 
@@ -314,7 +321,9 @@ async function bindRole(
   const items = [
     { apiVersion: `${rbac}/v1`, kind: 'Role', metadata, rules: [rule] },
     {
-      ...{ apiVersion: `${rbac}/v1`, kind: 'RoleBinding', metadata },
+      apiVersion: `${rbac}/v1`,
+      kind: 'RoleBinding',
+      metadata,
       roleRef: { apiGroup: rbac, kind: 'Role', name: metadata.name },
       subjects: [{ apiGroup: rbac, kind: 'User', name: user }],
     },
@@ -324,7 +333,8 @@ async function bindRole(
 
 function tryDecide(user: string, spec: Record<string, string>, where = 'shop'): Promise<RunResult> {
   const object = {
-    ...{ apiVersion: 'belay.dev/v1alpha1', kind: 'Decision' },
+    apiVersion: 'belay.dev/v1alpha1',
+    kind: 'Decision',
     metadata: { generateName: 'd-', namespace: where },
     spec: { ...decisionDefaults, ...spec },
   };

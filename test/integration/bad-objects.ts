@@ -11,7 +11,11 @@ function objectOf(kind: string, name: string, spec: Plain): Plain {
   return { apiVersion: 'belay.dev/v1alpha1', kind, metadata: { name }, spec };
 }
 
-const http = { url: '${BASE}/login', method: 'POST', env: [{ name: 'PASSWORD', secretKeyRef: { name: 'probe', key: 'password' } }] };
+const http = {
+  url: '${BASE}/login',
+  method: 'POST',
+  env: [{ name: 'PASSWORD', secretKeyRef: { name: 'probe', key: 'password' } }],
+};
 
 /** One valid object per kind with nearly every field filled in. */
 export const validObjects: Readonly<Record<string, Plain>> = {
@@ -45,7 +49,11 @@ export const validObjects: Readonly<Record<string, Plain>> = {
         http: {
           ...http,
           tls: { minVersion: '1.3' },
-          expect: { status: [200], json: [{ path: '$.id', notEmpty: true }], header: [{ name: 'content-type', contains: 'json' }] },
+          expect: {
+            status: [200],
+            json: [{ path: '$.id', notEmpty: true }],
+            header: [{ name: 'content-type', contains: 'json' }],
+          },
           capture: [{ name: 'SESSION', json: '$.id' }],
         },
         attempts: { success: 2 },
@@ -58,13 +66,26 @@ export const validObjects: Readonly<Record<string, Plain>> = {
   ServerGroup: objectOf('ServerGroup', 'group-1', {
     product: 'portal',
     servers: [
-      { name: 'admin-1', role: 'admin', vars: { APP: 'a' }, workload: { kind: 'StatefulSet', name: 'admin-1' }, pools: [{ name: 'admin' }] },
-      { name: 'stream-1', role: 'stream', workload: { kind: 'Deployment', name: 'admin-1' }, pools: [{ name: 'stream', member: 's1' }] },
+      {
+        name: 'admin-1',
+        role: 'admin',
+        vars: { APP: 'a' },
+        workload: { kind: 'StatefulSet', name: 'admin-1' },
+        pools: [{ name: 'admin' }],
+      },
+      {
+        name: 'stream-1',
+        role: 'stream',
+        workload: { kind: 'Deployment', name: 'admin-1' },
+        pools: [{ name: 'stream', member: 's1' }],
+      },
     ],
     probes: 'web-functions',
     isolatedParameters: { BASE: 'http://${SERVER}:8080' },
     snapshot: { volumeSnapshotClassName: 'csi-hostpath', retain: 'UntilSignOff' },
-    configs: [{ name: 'options', object: { kind: 'ConfigMap', name: '${SERVER}-conf' }, key: 'server.conf', format: 'Ini' }],
+    configs: [
+      { name: 'options', object: { kind: 'ConfigMap', name: '${SERVER}-conf' }, key: 'server.conf', format: 'Ini' },
+    ],
   }),
   UpgradeSet: objectOf('UpgradeSet', 'portal', {
     package: 'portal-1.2.0',
@@ -89,7 +110,18 @@ export const validObjects: Readonly<Record<string, Plain>> = {
     suites: [],
     pools: [],
     handles: {},
-    steps: [{ id: 'g1-stop', number: '1', title: 'Stop group-1', action: 'Stop', actor: 'Engineer', requires: [], timeout: '15m', estimate: '2m' }],
+    steps: [
+      {
+        id: 'g1-stop',
+        number: '1',
+        title: 'Stop group-1',
+        action: 'Stop',
+        actor: 'Engineer',
+        requires: [],
+        timeout: '15m',
+        estimate: '2m',
+      },
+    ],
   }),
   Decision: objectOf('Decision', 'portal-1-rollback', {
     run: 'portal-1',
@@ -144,7 +176,10 @@ function of(kind: string, cases: Record<string, Omit<BadObject, 'kind' | 'why'>>
 }
 
 const packages = of('Package', {
-  'changes nothing': { set: { 'spec.images': undefined, 'spec.settings': undefined }, says: 'a Package without images and settings changes nothing' },
+  'changes nothing': {
+    set: { 'spec.images': undefined, 'spec.settings': undefined },
+    says: 'a Package without images and settings changes nothing',
+  },
   'is Minor and migrates the schema (001-18)': {
     set: { 'spec.schema': { version: '42', change: 'Migrate' } },
     says: 'a Minor upgrade must not change the schema: set upgradeType to Major',
@@ -153,10 +188,22 @@ const packages = of('Package', {
     set: { 'spec.schema': { version: '42', change: 'Convert' } },
     says: 'a Minor upgrade must not change the schema',
   },
-  'names an image by tag': { set: { 'spec.images': { portal: 'registry.example/portal:1.2.0' } }, says: 'every image must name its content by digest' },
-  'names an image by nothing': { set: { 'spec.images': { portal: 'portal' } }, says: 'every image must name its content by digest' },
-  'has a digest that is cut short': { set: { 'spec.images': { portal: image.slice(0, -1) } }, says: 'every image must name its content by digest' },
-  'has a container name that cannot be one': { set: { 'spec.images': { 'Portal!': image } }, says: 'the keys of images are container names' },
+  'names an image by tag': {
+    set: { 'spec.images': { portal: 'registry.example/portal:1.2.0' } },
+    says: 'every image must name its content by digest',
+  },
+  'names an image by nothing': {
+    set: { 'spec.images': { portal: 'portal' } },
+    says: 'every image must name its content by digest',
+  },
+  'has a digest that is cut short': {
+    set: { 'spec.images': { portal: image.slice(0, -1) } },
+    says: 'every image must name its content by digest',
+  },
+  'has a container name that cannot be one': {
+    set: { 'spec.images': { 'Portal!': image } },
+    says: 'the keys of images are container names',
+  },
   'has an empty map of images': { set: { 'spec.images': {} }, says: 'should have at least 1 properties' },
   'has a word for a version': { set: { 'spec.version': 'latest' }, says: 'spec.version' },
   'has seven numbers in its version': { set: { 'spec.version': '1.2.3.4.5.6.7' }, says: 'spec.version' },
@@ -164,17 +211,33 @@ const packages = of('Package', {
   'has a range of another grammar': { set: { 'spec.upgradesFrom': '~1.1' }, says: 'spec.upgradesFrom' },
   'is a release of nothing': { set: { 'spec.product': undefined }, says: 'spec.product: Required value' },
   'requires a product twice': {
-    set: { 'spec.requires': [{ product: 'a', version: '1' }, { product: 'a', version: '2' }] },
+    set: {
+      'spec.requires': [
+        { product: 'a', version: '1' },
+        { product: 'a', version: '2' },
+      ],
+    },
     says: 'Duplicate value',
   },
   'is reported twice as the same': { set: { 'spec.reportedAs': ['a', 'a'] }, says: 'Duplicate value' },
-  'has a setting that changes nothing': { set: { 'spec.settings': [{ config: 'options' }] }, says: 'a setting without set, add or remove' },
-  'has a name of 64 characters': { set: { 'metadata.name': 'a'.repeat(64) }, says: 'metadata.name must have at most 63 characters', isServerOnly: true },
+  'has a setting that changes nothing': {
+    set: { 'spec.settings': [{ config: 'options' }] },
+    says: 'a setting without set, add or remove',
+  },
+  'has a name of 64 characters': {
+    set: { 'metadata.name': 'a'.repeat(64) },
+    says: 'metadata.name must have at most 63 characters',
+    isServerOnly: true,
+  },
   'gets another product': { set: { 'spec.product': 'other' }, says: 'product is immutable', isUpdate: true },
   'gets another version': { set: { 'spec.version': '1.2.1' }, says: 'version is immutable', isUpdate: true },
   'gets another type': { set: { 'spec.upgradeType': 'Major' }, says: 'upgradeType is immutable', isUpdate: true },
   'loses its images': { set: { 'spec.images': undefined }, says: 'images is immutable', isUpdate: true },
-  'gets another image': { set: { 'spec.images.portal': image.replace('9b1d', '0000') }, says: 'images is immutable', isUpdate: true },
+  'gets another image': {
+    set: { 'spec.images.portal': image.replace('9b1d', '0000') },
+    says: 'images is immutable',
+    isUpdate: true,
+  },
   'gets a schema': { set: { 'spec.schema': { version: '42' } }, says: 'schema is immutable', isUpdate: true },
 });
 
@@ -182,14 +245,26 @@ const pools = of('Pool', {
   'is two load balancers': { set: { 'spec.service': { name: 'web' } }, says: 'set exactly one of: service, haproxy' },
   'is none': { set: { 'spec.haproxy': undefined }, says: 'set exactly one of: service, haproxy' },
   'has no process': { set: { 'spec.haproxy.endpoints': [] }, says: 'should have at least 1 items' },
-  'has the same process twice': { set: { 'spec.haproxy.endpoints': ['tcp://a:1', 'tcp://a:1'] }, says: 'Duplicate value' },
-  'has an address without a scheme': { set: { 'spec.haproxy.endpoints': ['haproxy-0:9999'] }, says: 'spec.haproxy.endpoints[0]' },
+  'has the same process twice': {
+    set: { 'spec.haproxy.endpoints': ['tcp://a:1', 'tcp://a:1'] },
+    says: 'Duplicate value',
+  },
+  'has an address without a scheme': {
+    set: { 'spec.haproxy.endpoints': ['haproxy-0:9999'] },
+    says: 'spec.haproxy.endpoints[0]',
+  },
   'has no backend': { set: { 'spec.haproxy.backend': undefined }, says: 'spec.haproxy.backend: Required value' },
   'wants fewer than none to serve': { set: { 'spec.minServing': -1 }, says: 'spec.minServing' },
   'settles for a number': { set: { 'spec.drain.settle': '10' }, says: 'spec.drain.settle' },
-  'counts with something that is no JSONPath': { set: { 'spec.drain.connections.http.json': 'open' }, says: 'spec.drain.connections.http.json' },
+  'counts with something that is no JSONPath': {
+    set: { 'spec.drain.connections.http.json': 'open' },
+    says: 'spec.drain.connections.http.json',
+  },
   'drains by GET': { set: { 'spec.drain.hook.http.method': 'GET' }, says: 'Unsupported value: "GET"' },
-  'has a hook that is no URL': { set: { 'spec.drain.hook.http.url': 'file:///etc/passwd' }, says: 'spec.drain.hook.http.url' },
+  'has a hook that is no URL': {
+    set: { 'spec.drain.hook.http.url': 'file:///etc/passwd' },
+    says: 'spec.drain.hook.http.url',
+  },
   'has a fact that is a number': { set: { 'spec.facts.minTLS': 1.2 }, says: 'must be of type string' },
 });
 
@@ -198,15 +273,30 @@ const suites = of('ProbeSuite', {
   'has a probe with a bad name': { set: { 'spec.probes.0.name': 'Log In' }, says: 'spec.probes[0].name' },
   'has a probe twice': { set: { 'spec.probes.1.name': 'login' }, says: 'Duplicate value' },
   'has a probe of two kinds': { set: { 'spec.probes.1.http': http }, says: 'set exactly one of: http, tcp, tls, job' },
-  'has a probe of no kind': { set: { 'spec.probes.1.tcp': undefined }, says: 'set exactly one of: http, tcp, tls, job' },
+  'has a probe of no kind': {
+    set: { 'spec.probes.1.tcp': undefined },
+    says: 'set exactly one of: http, tcp, tls, job',
+  },
   'has 65 probes': {
     set: { 'spec.probes': Array.from({ length: 65 }, (_, i) => ({ name: `p${i}`, tcp: { host: 'a', port: 1 } })) },
     says: 'must have at most 64 items',
   },
-  'runs an image by tag': { set: { 'spec.probes.3.job.image': 'registry.example/tools:1' }, says: 'image must name its content by digest' },
-  'runs an image and a template': { set: { 'spec.probes.3.job.podTemplate': 'tools' }, says: 'set exactly one of: podTemplate, image' },
-  'runs neither image nor template': { set: { 'spec.probes.3.job.image': undefined }, says: 'set exactly one of: podTemplate, image' },
-  'asks a URL of another scheme': { set: { 'spec.probes.0.http.url': 'ftp://portal.example' }, says: 'spec.probes[0].http.url' },
+  'runs an image by tag': {
+    set: { 'spec.probes.3.job.image': 'registry.example/tools:1' },
+    says: 'image must name its content by digest',
+  },
+  'runs an image and a template': {
+    set: { 'spec.probes.3.job.podTemplate': 'tools' },
+    says: 'set exactly one of: podTemplate, image',
+  },
+  'runs neither image nor template': {
+    set: { 'spec.probes.3.job.image': undefined },
+    says: 'set exactly one of: podTemplate, image',
+  },
+  'asks a URL of another scheme': {
+    set: { 'spec.probes.0.http.url': 'ftp://portal.example' },
+    says: 'spec.probes[0].http.url',
+  },
   'sends by an unknown method': { set: { 'spec.probes.0.http.method': 'FETCH' }, says: 'Unsupported value: "FETCH"' },
   'sends more than 8 KiB': { set: { 'spec.probes.0.http.body': 'x'.repeat(8193) }, says: 'spec.probes[0].http.body' },
   'expects two things of one value': {
@@ -221,53 +311,113 @@ const suites = of('ProbeSuite', {
     set: { 'spec.probes.0.http.expect.header': [{ name: 'a' }] },
     says: 'set exactly one of: present, equals, contains, matches',
   },
-  'expects a status that is none': { set: { 'spec.probes.0.http.expect.status': [99] }, says: 'spec.probes[0].http.expect.status[0]' },
-  'captures from nowhere': { set: { 'spec.probes.0.http.capture': [{ name: 'A' }] }, says: 'set exactly one of: json, header, matches' },
+  'expects a status that is none': {
+    set: { 'spec.probes.0.http.expect.status': [99] },
+    says: 'spec.probes[0].http.expect.status[0]',
+  },
+  'captures from nowhere': {
+    set: { 'spec.probes.0.http.capture': [{ name: 'A' }] },
+    says: 'set exactly one of: json, header, matches',
+  },
   'captures into a lower-case name': {
     set: { 'spec.probes.0.http.capture': [{ name: 'session', json: '$.id' }] },
     says: 'a variable name starts with an upper case letter',
   },
-  'has a parameter with a dash': { set: { 'spec.parameters': [{ name: 'BASE-URL' }] }, says: 'a variable name starts with an upper case letter' },
-  'has a variable with two sources': { set: { 'spec.probes.0.http.env.0.value': 'x' }, says: 'set exactly one of: value, secretKeyRef' },
-  'has a variable with no source': { set: { 'spec.probes.0.http.env.0.secretKeyRef': undefined }, says: 'set exactly one of: value, secretKeyRef' },
-  'follows too many redirects': { set: { 'spec.probes.0.http.followRedirects': 11 }, says: 'spec.probes[0].http.followRedirects' },
+  'has a parameter with a dash': {
+    set: { 'spec.parameters': [{ name: 'BASE-URL' }] },
+    says: 'a variable name starts with an upper case letter',
+  },
+  'has a variable with two sources': {
+    set: { 'spec.probes.0.http.env.0.value': 'x' },
+    says: 'set exactly one of: value, secretKeyRef',
+  },
+  'has a variable with no source': {
+    set: { 'spec.probes.0.http.env.0.secretKeyRef': undefined },
+    says: 'set exactly one of: value, secretKeyRef',
+  },
+  'follows too many redirects': {
+    set: { 'spec.probes.0.http.followRedirects': 11 },
+    says: 'spec.probes[0].http.followRedirects',
+  },
   'connects to a port that is none': { set: { 'spec.probes.1.tcp.port': 70_000 }, says: 'spec.probes[1].tcp.port' },
   'allows an old TLS': { set: { 'spec.probes.2.tls.minVersion': '1.0' }, says: 'Unsupported value: "1.0"' },
   'is neither failure nor warning': { set: { 'spec.probes.2.severity': 'Info' }, says: 'Unsupported value: "Info"' },
   'fails after no failure': { set: { 'spec.attempts.failure': 0 }, says: 'spec.attempts.failure' },
-  'tries for a duration in words': { set: { 'spec.attempts.deadline': 'five minutes' }, says: 'spec.attempts.deadline' },
+  'tries for a duration in words': {
+    set: { 'spec.attempts.deadline': 'five minutes' },
+    says: 'spec.attempts.deadline',
+  },
 });
 
 const groups = of('ServerGroup', {
   'is empty': { set: { 'spec.servers': [] }, says: 'should have at least 1 items' },
   'has no servers at all': { set: { 'spec.servers': undefined }, says: 'spec.servers: Required value' },
   'has 129 servers': {
-    set: { 'spec.servers': Array.from({ length: 129 }, (_, i) => ({ name: `s${i}`, workload: { kind: 'Deployment', name: `s${i}` } })) },
+    set: {
+      'spec.servers': Array.from({ length: 129 }, (_, i) => ({
+        name: `s${i}`,
+        workload: { kind: 'Deployment', name: `s${i}` },
+      })),
+    },
     says: 'must have at most 128 items',
   },
-  'names a workload twice': { set: { 'spec.servers.1.workload.kind': 'StatefulSet' }, says: 'two servers name the same workload' },
+  'names a workload twice': {
+    set: { 'spec.servers.1.workload.kind': 'StatefulSet' },
+    says: 'two servers name the same workload',
+  },
   'names a server twice': { set: { 'spec.servers.1.name': 'admin-1' }, says: 'Duplicate value' },
-  'has a kind of workload that is not supported yet': { set: { 'spec.servers.0.workload.kind': 'DaemonSet' }, says: 'Unsupported value: "DaemonSet"' },
-  'has a server in a pool twice': { set: { 'spec.servers.0.pools': [{ name: 'a' }, { name: 'a' }] }, says: 'Duplicate value' },
-  'has a variable in lower case': { set: { 'spec.servers.0.vars': { app: 'a' } }, says: 'a variable name starts with an upper case letter' },
-  'ignores a drain that takes too long': { set: { 'spec.drain.onTimeout': 'Ignore' }, says: 'Unsupported value: "Ignore"' },
-  'has parameters and no suite': { set: { 'spec.probes': undefined }, says: 'probeParameters and isolatedParameters are values for a suite' },
+  'has a kind of workload that is not supported yet': {
+    set: { 'spec.servers.0.workload.kind': 'DaemonSet' },
+    says: 'Unsupported value: "DaemonSet"',
+  },
+  'has a server in a pool twice': {
+    set: { 'spec.servers.0.pools': [{ name: 'a' }, { name: 'a' }] },
+    says: 'Duplicate value',
+  },
+  'has a variable in lower case': {
+    set: { 'spec.servers.0.vars': { app: 'a' } },
+    says: 'a variable name starts with an upper case letter',
+  },
+  'ignores a drain that takes too long': {
+    set: { 'spec.drain.onTimeout': 'Ignore' },
+    says: 'Unsupported value: "Ignore"',
+  },
+  'has parameters and no suite': {
+    set: { 'spec.probes': undefined },
+    says: 'probeParameters and isolatedParameters are values for a suite',
+  },
   'has a document of an unknown format': { set: { 'spec.configs.0.format': 'Xml' }, says: 'Unsupported value: "Xml"' },
-  'has a document in a Deployment': { set: { 'spec.configs.0.object.kind': 'Deployment' }, says: 'Unsupported value: "Deployment"' },
-  'has a snapshot without a class': { set: { 'spec.snapshot.volumeSnapshotClassName': undefined }, says: 'spec.snapshot.volumeSnapshotClassName: Required value' },
+  'has a document in a Deployment': {
+    set: { 'spec.configs.0.object.kind': 'Deployment' },
+    says: 'Unsupported value: "Deployment"',
+  },
+  'has a snapshot without a class': {
+    set: { 'spec.snapshot.volumeSnapshotClassName': undefined },
+    says: 'spec.snapshot.volumeSnapshotClassName: Required value',
+  },
 });
 
 const sets = of('UpgradeSet', {
   'has no groups': { set: { 'spec.serverGroups': [] }, says: 'should have at least 1 items' },
-  'names a group twice': { set: { 'spec.serverGroups': ['a', 'b', 'a'] }, says: 'a group stands twice in serverGroups' },
+  'names a group twice': {
+    set: { 'spec.serverGroups': ['a', 'b', 'a'] },
+    says: 'a group stands twice in serverGroups',
+  },
   'installs nothing': { set: { 'spec.package': undefined }, says: 'spec.package: Required value' },
   'has no spec': { set: { spec: undefined }, says: 'spec: Required value' },
-  'has a timeout for a verb that is none': { set: { 'spec.timeouts': { Reboot: '5m' } }, says: 'the keys of timeouts are step verbs' },
+  'has a timeout for a verb that is none': {
+    set: { 'spec.timeouts': { Reboot: '5m' } },
+    says: 'the keys of timeouts are step verbs',
+  },
   'has a timeout in words': { set: { 'spec.timeouts': { Upgrade: '5 minutes' } }, says: 'spec.timeouts' },
   'never rolls back': { set: { 'spec.rollback.policy': 'Never' }, says: 'Unsupported value: "Never"' },
   'keeps no history': { set: { 'spec.historyLimit': 0 }, says: 'spec.historyLimit' },
   'pauses with a word': { set: { 'spec.paused': 'yes' }, says: 'must be of type boolean' },
-  'has a name of 51 characters': { set: { 'metadata.name': 'a'.repeat(51) }, says: 'metadata.name must have at most 50 characters', isServerOnly: true },
+  'has a name of 51 characters': {
+    set: { 'metadata.name': 'a'.repeat(51) },
+    says: 'metadata.name must have at most 50 characters',
+    isServerOnly: true,
+  },
 });
 
 const runs = of('UpgradeRun', {
@@ -276,7 +426,14 @@ const runs = of('UpgradeRun', {
   'has 513 steps': {
     set: {
       'spec.steps': Array.from({ length: 513 }, (_, i) => ({
-        ...{ id: `s${i}`, number: `${i}`, title: 'Wait', action: 'Wait', actor: 'Engineer', requires: [], timeout: '1m', estimate: '1m' },
+        id: `s${i}`,
+        number: `${i}`,
+        title: 'Wait',
+        action: 'Wait',
+        actor: 'Engineer',
+        requires: [],
+        timeout: '1m',
+        estimate: '1m',
       })),
     },
     says: 'must have at most 512 items',
@@ -288,12 +445,29 @@ const decisions = of('Decision', {
   'is for no run': { set: { 'spec.run': undefined }, says: 'spec.run: Required value' },
   'is for no plan': { set: { 'spec.planHash': undefined }, says: 'spec.planHash: Required value' },
   'is for a plan that cannot be': { set: { 'spec.planHash': 'latest' }, says: 'spec.planHash' },
-  'is a rollback by no method': { set: { 'spec.method': undefined }, says: 'method is required for the choice Rollback' },
-  'is a sign-off with a method': { set: { 'spec.choice': 'SignOff', 'spec.data': undefined }, says: 'method is required for the choice Rollback' },
-  'resumes and discards data': { set: { 'spec.choice': 'Resume', 'spec.method': undefined }, says: 'data is only for the choice Rollback' },
+  'is a rollback by no method': {
+    set: { 'spec.method': undefined },
+    says: 'method is required for the choice Rollback',
+  },
+  'is a sign-off with a method': {
+    set: { 'spec.choice': 'SignOff', 'spec.data': undefined },
+    says: 'method is required for the choice Rollback',
+  },
+  'resumes and discards data': {
+    set: { 'spec.choice': 'Resume', 'spec.method': undefined },
+    says: 'data is only for the choice Rollback',
+  },
   'chooses what cannot be chosen': { set: { 'spec.choice': 'Retry' }, says: 'Unsupported value: "Retry"' },
   'expires some day': { set: { 'spec.expires': 'tomorrow' }, says: 'spec.expires' },
   'is changed afterwards': { set: { 'spec.verdict': 'Denied' }, says: 'a Decision is immutable', isUpdate: true },
 });
 
-export const badObjects: readonly BadObject[] = [...packages, ...pools, ...suites, ...groups, ...sets, ...runs, ...decisions];
+export const badObjects: readonly BadObject[] = [
+  ...packages,
+  ...pools,
+  ...suites,
+  ...groups,
+  ...sets,
+  ...runs,
+  ...decisions,
+];

@@ -65,7 +65,11 @@ describe('definitions of the kinds in a real API server', () => {
 
   before(async () => {
     const tools = await ensureTools({ log: (line) => console.error(line), only: controlPlaneTools });
-    plane = await startControlPlane({ dir: mkdtempSync(join(tmpdir(), 'belay-crds-')), tools, controllerManager: false });
+    plane = await startControlPlane({
+      dir: mkdtempSync(join(tmpdir(), 'belay-crds-')),
+      tools,
+      controllerManager: false,
+    });
     ({ send, close } = connect(plane));
     for (const yaml of renderCrds().values()) {
       const answer = await send('POST', definitionsPath, parse(yaml));
@@ -149,12 +153,27 @@ describe('definitions of the kinds in a real API server', () => {
   });
 
   it('store a run of 512 steps with its journal', async () => {
-    const step = { number: '1', title: 'Stop group-1', action: 'Stop', actor: 'Engineer', requires: [], timeout: '15m', estimate: '2m' };
+    const step = {
+      number: '1',
+      title: 'Stop group-1',
+      action: 'Stop',
+      actor: 'Engineer',
+      requires: [],
+      timeout: '15m',
+      estimate: '2m',
+    };
     const steps = Array.from({ length: 512 }, (_, i) => ({ ...step, id: `step-${i}` }));
     const object = withValues(validObjects['UpgradeRun'] ?? {}, { 'metadata.name': 'big', 'spec.steps': steps });
     const { status, body: stored } = await send('POST', pathOf('UpgradeRun'), object);
     assert.equal(status, 201);
-    const journal = steps.map(({ id }) => ({ id, state: 'Succeeded', attempt: 1, operation: `u/${id}/1`, message: 'x'.repeat(200), handles: { a: 'b' } }));
+    const journal = steps.map(({ id }) => ({
+      id,
+      state: 'Succeeded',
+      attempt: 1,
+      operation: `u/${id}/1`,
+      message: 'x'.repeat(200),
+      handles: { a: 'b' },
+    }));
     const change = withValues(stored, { status: { phase: 'Running', epoch: 1, steps: journal } });
     const answer = await send('PUT', `${pathOf('UpgradeRun', 'big')}/status`, change);
     assert.equal(answer.status, 200, JSON.stringify(answer.body).slice(0, 500));
@@ -190,7 +209,8 @@ function decode(kind: string, object: Plain): unknown {
 function conditionsOf(definition: Plain): Map<string, string> {
   const { status } = definition;
   const found = new Map<string, string>();
-  if (typeof status !== 'object' || status === null || !('conditions' in status) || !Array.isArray(status.conditions)) return found;
+  if (typeof status !== 'object' || status === null || !('conditions' in status) || !Array.isArray(status.conditions))
+    return found;
   for (const condition of status.conditions) found.set(String(condition.type), String(condition.status));
   return found;
 }

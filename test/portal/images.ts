@@ -17,6 +17,7 @@ export const releases: Readonly<Record<string, { readonly version: string; reado
   'portal:1.0.0': { version: '1.0.0', fault: 'none' },
   'portal:1.1.0': { version: '1.1.0', fault: 'none' },
   'portal:1.2.0': { version: '1.2.0', fault: 'broken-login' },
+  'portal:1.2.0-broken-login-on-2': { version: '1.2.0', fault: 'broken-login-on-2' },
   'portal:1.2.0-never-ready': { version: '1.2.0', fault: 'never-ready' },
   'portal:1.2.0-crash-on-start': { version: '1.2.0', fault: 'crash-on-start' },
   'portal:1.2.0-wrong-version': { version: '1.2.0', fault: 'wrong-version' },

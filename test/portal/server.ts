@@ -15,6 +15,8 @@ export type Fault =
   | 'never-ready'
   | 'crash-on-start'
   | 'broken-login'
+  /** Login is broken on the second server only: its configuration does not suit this release. */
+  | 'broken-login-on-2'
   | 'wrong-version'
   | 'damage-data'
   /** Login breaks once users have written something: bad only after it has served. */
@@ -107,6 +109,7 @@ class Portal {
     const { fault } = this.#release;
     const isBroken =
       fault === 'broken-login' ||
+      (fault === 'broken-login-on-2' && this.#member.startsWith('portal-2')) ||
       (fault === 'breaks-after-writes' && this.#writes > 0) ||
       (fault === 'breaks-after-shed' && this.#wasShed);
     if (isBroken) return [500, { error: 'the session service cannot be reached' }];
@@ -140,11 +143,11 @@ async function readBody(request: IncomingMessage): Promise<string> {
 function main(): void {
   const release: Release = JSON.parse(readFileSync(new URL('release.json', import.meta.url), 'utf8'));
   if (release.fault === 'crash-on-start') throw new Error('cannot read my own settings');
-  const store = new Store(process.env['PORTAL_DATA'] ?? '/data');
+  const store = new Store(process.env['DATA_FOLDER'] ?? '/data');
   if (release.fault === 'damage-data') store.damage();
   const portal = new Portal(release, store, {
-    member: process.env['PORTAL_MEMBER'] ?? 'portal',
-    password: process.env['PORTAL_PASSWORD'] ?? 'probe',
+    member: process.env['MEMBER_NAME'] ?? 'portal',
+    password: process.env['PROBE_PASSWORD'] ?? 'probe',
   });
   const server = createServer((request, response) => {
     portal.handle(request, response).catch((error: unknown) => {
@@ -157,7 +160,7 @@ function main(): void {
     portal.shed(true);
     server.close(() => process.exit(0));
   });
-  server.listen(Number(process.env['PORTAL_PORT'] ?? '8080'), () => console.log(`${release.version} serves`));
+  server.listen(Number(process.env['LISTEN_PORT'] ?? '8080'), () => console.log(`${release.version} serves`));
 }
 
 main();

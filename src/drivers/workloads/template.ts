@@ -1,7 +1,7 @@
 import type { ControllerRevision, PodTemplate } from '../../kube/objects.ts';
 import { isAlreadyExists, isNotFound } from '../../kube/kube-error.ts';
 import { apiVersionOf, controllerRevisions, pods } from '../../kube/resources.ts';
-import type { KubeClient } from '../../kube/types.ts';
+import type { KubeClient, KubeObject } from '../../kube/types.ts';
 import type { EffectOf, Operation } from '../contract.ts';
 import { PauseError, RetryError, TerminalError } from '../access.ts';
 import { canonicalJson, fieldManagers, operationAnnotation, operationMark, ownLabels, ownedByRun, pointer, runLabel, sha256 } from '../marks.ts';
@@ -20,7 +20,7 @@ export async function needWorkload(client: KubeClient, operation: Operation, ref
 }
 
 /** Head of an apply: the UID makes the server refuse it when the object was replaced meanwhile. */
-function applyHead(ref: WorkloadRef, workload: Workload, annotations: Record<string, string>): { apiVersion: string; kind: string; metadata: object & { name: string } } {
+function applyHead(ref: WorkloadRef, workload: Workload, annotations: Record<string, string>): KubeObject {
   const { name, namespace, uid } = workload.metadata;
   return {
     apiVersion: apiVersionOf(resourceOf(ref)),
@@ -37,11 +37,8 @@ export async function scale(client: KubeClient, operation: Operation, effect: Ef
   if (now > 0 && effect.replicas > 0 && (await observeWorkload(client, operation, effect.workload, signal)).autoscaled) return;
   const before = effect.replicas === 0 ? String(now) : workload.metadata.annotations?.[replicasBeforeAnnotation];
   const annotations = { ...operationMark(operation), ...(before === undefined ? {} : { [replicasBeforeAnnotation]: before }) };
-  await client.apply<Workload>(
-    resourceOf(effect.workload),
-    { ...applyHead(effect.workload, workload, annotations), spec: { replicas: effect.replicas } },
-    { fieldManager: fieldManagers.replicas, force: true, signal },
-  );
+  const change = { ...applyHead(effect.workload, workload, annotations), spec: { replicas: effect.replicas } };
+  await client.apply<Workload>(resourceOf(effect.workload), change, { fieldManager: fieldManagers.replicas, force: true, signal });
 }
 
 export async function deletePods(client: KubeClient, operation: Operation, effect: EffectOf<'DeletePods'>, signal: AbortSignal): Promise<void> {
@@ -123,14 +120,11 @@ export async function applyImages(client: KubeClient, operation: Operation, effe
   if (Object.entries(effect.images).every(([name, image]) => current.some((container) => container.name === name && container.image === image))) return;
   const init = wanted('initContainers');
   const containers = wanted('containers');
-  await client.apply<Workload>(
-    resourceOf(effect.workload),
-    {
-      ...applyHead(effect.workload, workload, { ...operationMark(operation), ...formerOwners(workload, Object.keys(effect.images)) }),
-      spec: { template: { spec: { ...(containers.length === 0 ? {} : { containers }), ...(init.length === 0 ? {} : { initContainers: init }) } } },
-    },
-    { fieldManager: fieldManagers.images, force: true, signal },
-  );
+  const change = {
+    ...applyHead(effect.workload, workload, { ...operationMark(operation), ...formerOwners(workload, Object.keys(effect.images)) }),
+    spec: { template: { spec: { ...(containers.length === 0 ? {} : { containers }), ...(init.length === 0 ? {} : { initContainers: init }) } } },
+  };
+  await client.apply<Workload>(resourceOf(effect.workload), change, { fieldManager: fieldManagers.images, force: true, signal });
 }
 
 function foughtOver(ref: WorkloadRef, reconcilers: readonly string[]): PauseError {

@@ -11,7 +11,7 @@ export function evaluatePreflight(context: StepContext): StepVerdict {
   for (const name of context.step.groups ?? []) {
     const group = groupOf(spec, name);
     const seen = context.observed.groups.get(name);
-    if (seen === undefined || !seen.exists) return fail('GroupNotFound', `ServerGroup ${name} is gone`);
+    if (seen === undefined || !seen.exists) return fail('GroupMissing', `ServerGroup ${name} is gone`);
     if (seen.lockedBy !== uid) {
       if (isForeign(seen.lockedBy, previous)) return held(`servergroup/${name}`, seen.lockedBy);
       return act({ kind: 'LockGroup', group: name, ...takeFrom }, `${name} is free`);
@@ -32,5 +32,5 @@ function isForeign(lockedBy: string, previous: string | undefined): boolean {
 }
 
 function held(object: string, by: string): StepVerdict {
-  return wait('Locked', `${object} is locked by run ${by}; it is waited for`, { type: 'Lock', object });
+  return wait('LockHeld', `${object} is locked by run ${by}; it is waited for`, { type: 'Lock', object });
 }

@@ -1,6 +1,6 @@
 /** Puts a group back into its pools: what we took out, and nothing a person took out. Source: design 4.1, principle 8. */
 import { formatInstant } from '../../shared/instant.ts';
-import { membersOf, seeMembers } from '../members.ts';
+import { isHeldBack, membersOf, seeMembers } from '../members.ts';
 import { act, done, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
 import { drainedKey, servedKey } from './keys.ts';
 
@@ -14,13 +14,13 @@ export function evaluateUndrain(context: StepContext): StepVerdict {
   }
   const served = servedKey(group.name);
   const record = context.handles[served] === undefined ? { [served]: formatInstant(context.now) } : undefined;
-  const away = seen.filter((member) => member.seen.state !== 'Serving' || (member.pool.canHold && member.seen.held));
+  const away = seen.filter((member) => member.seen.state !== 'Serving' || isHeldBack(context.run.spec, member));
   const foreign = away.find((member) => member.seen.foreign !== '');
   if (foreign !== undefined) {
     const blocker = { type: 'Foreign', object: `pool/${foreign.ref.pool}` };
     return waitOrFail(context, { reason: 'ForeignPoolState', message: `${foreign.ref.member}: ${foreign.seen.foreign}`, blocker }, 'ForeignPoolState');
   }
-  const held = away.find((member) => member.seen.held || member.seen.state === 'Drained' || member.seen.state === 'Draining');
+  const held = away.find((member) => isHeldBack(context.run.spec, member) || member.seen.state === 'Drained' || member.seen.state === 'Draining');
   if (held !== undefined) return act({ kind: 'ServeMember', member: held.ref }, `${held.ref.member} is ready to serve`, record);
   if (away.length > 0) {
     const states = away.map((member) => `${member.ref.member} (${member.seen.state}${member.seen.detail === '' ? '' : `, ${member.seen.detail}`})`);

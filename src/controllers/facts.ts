@@ -1,0 +1,131 @@
+/** Finds out what a plan rests on: the objects a set names, and what runs now. */
+import { decodePackage, decodePool, decodeProbeSuite, decodeServerGroup } from '../api/decode.ts';
+import type { Package } from '../api/package.ts';
+import type { Pool } from '../api/pool.ts';
+import type { ProbeSuite } from '../api/probe-suite.ts';
+import type { ServerGroup } from '../api/server-group.ts';
+import type { UpgradeSet } from '../api/upgrade-set.ts';
+import type { RunContext } from '../drivers/contract.ts';
+import { deployments, statefulSets } from '../kube/resources.ts';
+import type { CacheReader } from '../kube/cache.ts';
+import type { KubeObject } from '../kube/types.ts';
+import type { MemberRef } from '../planner/effects.ts';
+import { imagesFor, type PlanInput } from '../planner/plan.ts';
+import type { Problem } from '../planner/validate.ts';
+import type { ControllerContext } from './context.ts';
+
+export type Facts = { readonly kind: 'facts'; readonly input: PlanInput } | { readonly kind: 'missing'; readonly problems: Problem[] };
+
+interface Workload {
+  readonly images: Readonly<Record<string, string>>;
+  readonly replicas: number;
+  readonly versionLabel: string;
+}
+
+export async function gatherFacts(context: ControllerContext, set: UpgradeSet, signal: AbortSignal): Promise<Facts> {
+  const missing: Problem[] = [];
+  const { namespace } = set.metadata;
+  const pick = <T extends KubeObject>(cache: CacheReader<T>, kind: string, name: string, object: string, field: string): T[] => {
+    const found = cache.get({ name, ...(namespace === undefined ? {} : { namespace }) });
+    if (found !== undefined) return [found];
+    missing.push({ reason: 'ReferenceNotFound', object, field, message: `${kind} "${name}" does not exist: create it, or correct the name` });
+    return [];
+  };
+  const self = `upgradeset/${set.metadata.name}`;
+  const [package_] = pick(context.caches.packages, 'Package', set.spec.package, self, 'spec.package').map(decodePackage);
+  const groups = set.spec.serverGroups.flatMap((name) => pick(context.caches.serverGroups, 'ServerGroup', name, self, 'spec.serverGroups')).map(decodeServerGroup);
+  const named = groups.flatMap((group) => [
+    ...(group.spec.probes === undefined ? [] : [{ kind: 'suite' as const, name: group.spec.probes, of: group }]),
+    ...group.spec.servers.flatMap((server) => (server.pools ?? []).map((pool) => ({ kind: 'pool' as const, name: pool.name, of: group }))),
+  ]);
+  const unique = [...new Map(named.map((reference) => [`${reference.kind}/${reference.name}`, reference])).values()];
+  const pools = unique.filter((reference) => reference.kind === 'pool').flatMap(({ name, of }) => pick(context.caches.pools, 'Pool', name, `servergroup/${of.metadata.name}`, 'spec.servers.pools')).map(decodePool);
+  const suites = unique.filter((reference) => reference.kind === 'suite').flatMap(({ name, of }) => pick(context.caches.probeSuites, 'ProbeSuite', name, `servergroup/${of.metadata.name}`, 'spec.probes')).map(decodeProbeSuite);
+  if (package_ === undefined || missing.length > 0) return { kind: 'missing', problems: missing };
+  return { kind: 'facts', input: await complete(context, { set, package: package_, groups, pools, suites }, signal) };
+}
+
+/** The set's own context: nothing is written under it. */
+export function observerOf(set: UpgradeSet): RunContext {
+  const { namespace = '', name, uid = '' } = set.metadata;
+  const account = set.spec.serviceAccountName;
+  return {
+    namespace, run: name, runUID: uid, upgradeSet: name, handles: {},
+    user: account === undefined ? undefined : `system:serviceaccount:${namespace}:${account}`,
+  };
+}
+
+async function complete(
+  context: ControllerContext,
+  base: { set: UpgradeSet; package: Package; groups: ServerGroup[]; pools: Pool[]; suites: ProbeSuite[] },
+  signal: AbortSignal,
+): Promise<PlanInput> {
+  const workloads = new Map<string, Workload>();
+  const namespace = base.set.metadata.namespace ?? '';
+  await Promise.all(
+    base.groups.flatMap((group) => group.spec.servers).map(async ({ workload }) => {
+      const seen = await readWorkload(context, namespace, workload, signal);
+      if (seen !== undefined) workloads.set(`${workload.kind}/${workload.name}`, seen);
+    }),
+  );
+  const cannotHold: string[] = [];
+  const members = new Map<string, number>();
+  await Promise.all(
+    base.pools.map(async (pool) => {
+      const seen = await context.drivers.pools.observe(observerOf(base.set), pool.metadata.name, membersIn(base.groups, pool.metadata.name), signal);
+      if (!seen.canHold) cannotHold.push(pool.metadata.name);
+      members.set(pool.metadata.name, seen.members.length);
+    }),
+  );
+  return { ...base, workloads, cannotHold, members, ...sourceVersion(context, base.set, base.groups, workloads, base.package) };
+}
+
+export function membersIn(groups: readonly ServerGroup[], pool: string): MemberRef[] {
+  return groups.flatMap((group) =>
+    group.spec.servers.flatMap((server) =>
+      (server.pools ?? [])
+        .filter((membership) => membership.name === pool)
+        .map((membership) => ({ pool, member: membership.member ?? server.name, workload: { kind: server.workload.kind, name: server.workload.name } })),
+    ),
+  );
+}
+
+async function readWorkload(context: ControllerContext, namespace: string, workload: { kind: string; name: string }, signal: AbortSignal): Promise<Workload | undefined> {
+  const resource = workload.kind === 'StatefulSet' ? statefulSets : deployments;
+  const found = await context.client.find(resource, { namespace, name: workload.name }, signal);
+  if (found === undefined) return undefined;
+  const { template, replicas = 1 } = found.spec;
+  return {
+    images: Object.fromEntries((template.spec?.containers ?? []).map((container) => [container.name, container.image ?? ''])),
+    replicas,
+    versionLabel: template.metadata?.labels?.['app.kubernetes.io/version'] ?? found.metadata.labels?.['app.kubernetes.io/version'] ?? '',
+  };
+}
+
+/** The package whose images every server runs; else the version their labels agree on; else unknown. */
+export function sourceVersion(
+  context: Pick<ControllerContext, 'caches'>, set: UpgradeSet, groups: readonly ServerGroup[], workloads: ReadonlyMap<string, Workload>, wanted: Package,
+): { from: string; fromPackage: string } {
+  const candidates = context.caches.packages
+    .list(set.metadata.namespace)
+    .map(decodePackage)
+    .filter((candidate) => candidate.spec.product === wanted.spec.product && candidate.spec.images !== undefined);
+  // Not yet upgraded groups tell the version to go back to; after an attempt was superseded some are ahead.
+  for (const group of groups.toReversed()) {
+    const match = candidates.find((candidate) => candidate.metadata.name !== wanted.metadata.name && runs(candidate, group, workloads));
+    if (match !== undefined) return { from: match.spec.version, fromPackage: match.metadata.name };
+  }
+  const labels = new Set(groups.flatMap((group) => group.spec.servers).map(({ workload }) => workloads.get(`${workload.kind}/${workload.name}`)?.versionLabel ?? ''));
+  const [label] = labels;
+  return { from: labels.size === 1 && label !== undefined ? label : '', fromPackage: '' };
+}
+
+/** Does every server of the group run this package's images? */
+export function runs(package_: Package, group: ServerGroup, workloads: ReadonlyMap<string, Pick<Workload, 'images'>>): boolean {
+  return group.spec.servers.every((server) => {
+    const seen = workloads.get(`${server.workload.kind}/${server.workload.name}`);
+    if (seen === undefined) return false;
+    const images = imagesFor(package_.spec.images ?? {}, server.role, Object.keys(seen.images));
+    return Object.keys(images).length > 0 && Object.entries(images).every(([container, image]) => seen.images[container] === image);
+  });
+}

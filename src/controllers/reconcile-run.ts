@@ -1,0 +1,107 @@
+/** Drives one run: passes until it waits for the world. */
+import type { Decision } from '../api/decision.ts';
+import { decodeDecision, decodeUpgradeRun, decodeUpgradeSet } from '../api/decode.ts';
+import { upgradeRuns } from '../api/resources.ts';
+import type { UpgradeRun } from '../api/upgrade-run.ts';
+import type { UpgradeSet } from '../api/upgrade-set.ts';
+import { runPass, type PassInput } from '../engine/pass.ts';
+import type { Pacer } from '../engine/pacer.ts';
+import type { Stopwatch } from '../engine/stopwatch.ts';
+import type { ReconcileResult } from '../kube/controller.ts';
+import type { ObjectName, Resource } from '../kube/types.ts';
+import type { RunIntent } from '../planner/decide.ts';
+import type { ValidDecision } from '../planner/verdict.ts';
+import type { EpochMs } from '../shared/clock.ts';
+import { parseDuration } from '../shared/duration.ts';
+import { parseInstant } from '../shared/instant.ts';
+import type { Logger } from '../shared/logger.ts';
+import { isEnded } from '../status/summarize-run.ts';
+import type { ControllerContext } from './context.ts';
+import { createRunStore } from './run-store.ts';
+
+/** After this many passes other runs get their turn. */
+const passesPerTurn = 50;
+
+const runs: Resource<UpgradeRun> = upgradeRuns;
+
+export async function reconcileRun(context: ControllerContext, memory: { stopwatch: Stopwatch; pacer: Pacer }, name: ObjectName, signal: AbortSignal, logger: Logger): Promise<ReconcileResult> {
+  const cached = context.caches.upgradeRuns.get(name);
+  if (cached === undefined || isEnded(cached.status?.phase)) return { kind: 'settled' };
+  // Live: a cache that lags behind our own last write would repeat a step that is over.
+  const found = await context.client.find(runs, name, signal);
+  if (found === undefined) return { kind: 'settled' };
+  let run = decodeUpgradeRun(found);
+  const store = createRunStore(context.client, context.announcer);
+  for (let pass = 0; pass < passesPerTurn; pass += 1) {
+    const set = setOf(context, run);
+    if (set?.spec.dryRun === true && run.spec.purpose === 'Upgrade' && run.status?.started === undefined) return { kind: 'settled' };
+    const input: PassInput = {
+      run, store, ...memory, signal, logger,
+      drivers: context.drivers,
+      now: context.now,
+      decisions: validDecisions(context, run),
+      intent: intentOf(context, run, set),
+      epoch: context.leader.epoch(),
+      mayAct: context.leader.mayAct,
+    };
+    const outcome = await runPass(input);
+    if (outcome.kind === 'ended') return { kind: 'settled' };
+    if (outcome.kind === 'wait') return { kind: 'requeue', afterMs: outcome.afterMs };
+    run = outcome.run;
+  }
+  return { kind: 'requeue', afterMs: 1 };
+}
+
+function setOf(context: ControllerContext, run: UpgradeRun): UpgradeSet | undefined {
+  const { namespace } = run.metadata;
+  const set = context.caches.upgradeSets.get({ name: run.spec.upgradeSet, ...(namespace === undefined ? {} : { namespace }) });
+  return set === undefined || set.metadata.uid !== run.spec.upgradeSetUID ? undefined : decodeUpgradeSet(set);
+}
+
+/** What people want now, from the set and the decisions. */
+function intentOf(context: ControllerContext, run: UpgradeRun, set: UpgradeSet | undefined): RunIntent {
+  if (set === undefined) return { paused: false, end: 'Delete' };
+  const { paused, package: wanted, finalizeTimeout } = set.spec;
+  if (set.metadata.deletionTimestamp !== undefined) {
+    const outOfTime = context.now() > parseInstant(set.metadata.deletionTimestamp) + parseDuration(finalizeTimeout);
+    return { paused: false, end: 'Delete', outOfTime };
+  }
+  if (validDecisions(context, run).some((decision) => decision.choice === 'Abort' && decision.approved)) return { paused, end: 'Abort' };
+  if (run.spec.purpose === 'Upgrade' && wanted !== run.spec.package) {
+    // Asked for what ran before: the way back is shorter than forward and back.
+    return { paused, end: wanted === run.spec.from.package ? 'Abort' : 'Supersede' };
+  }
+  return { paused };
+}
+
+/** Decisions that count for this run now, oldest first: of two that contradict each other the first is heard. */
+export function validDecisions(context: Pick<ControllerContext, 'caches' | 'now'>, run: UpgradeRun): ValidDecision[] {
+  return context.caches.decisions
+    .list(run.metadata.namespace)
+    .map(decodeDecision)
+    .filter((decision) => voidReason(decision, run, context.now()) === '')
+    .toSorted((a, b) => createdAt(a) - createdAt(b) || (a.metadata.name < b.metadata.name ? -1 : 1))
+    .map((decision) => ({
+      name: decision.metadata.name,
+      choice: decision.spec.choice,
+      approved: decision.spec.verdict !== 'Denied',
+      by: decision.spec.decidedBy ?? 'somebody',
+      reason: decision.spec.reason ?? '',
+      method: decision.spec.method ?? '',
+      data: decision.spec.data,
+      createdAt: createdAt(decision),
+    }));
+}
+
+/** Why a decision does not count; empty when it does. */
+export function voidReason(decision: Decision, run: UpgradeRun, now: EpochMs): string {
+  const { spec } = decision;
+  if (spec.run !== run.metadata.name) return 'it is for another run';
+  if (spec.planHash !== run.spec.planHash) return `it was made for another plan; this run has ${run.spec.planHash}`;
+  if (spec.expires !== undefined && parseInstant(spec.expires) <= now) return `it expired at ${spec.expires}`;
+  return '';
+}
+
+function createdAt(decision: Decision): EpochMs {
+  return decision.metadata.creationTimestamp === undefined ? 0 : parseInstant(decision.metadata.creationTimestamp);
+}

@@ -1,0 +1,147 @@
+/** Turns a set into at most one run at a time, and shows what becomes of it. */
+import { createHash } from 'node:crypto';
+import { decodeServerGroup, decodeUpgradeRun, decodeUpgradeSet } from '../api/decode.ts';
+import { upgradeRuns, upgradeSets } from '../api/resources.ts';
+import type { UpgradeRun } from '../api/upgrade-run.ts';
+import type { UpgradeSet } from '../api/upgrade-set.ts';
+import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
+import type { ReconcileResult } from '../kube/controller.ts';
+import { patchStatus } from '../kube/status.ts';
+import type { ObjectName, Resource } from '../kube/types.ts';
+import { computeRun, type PlanInput } from '../planner/plan.ts';
+import { findProblems } from '../planner/validate.ts';
+import { TerminalError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { isEnded } from '../status/summarize-run.ts';
+import { summarizeSet, type SetState } from '../status/summarize-set.ts';
+import type { ControllerContext } from './context.ts';
+import { gatherFacts, observerOf, runs as runsPackage } from './facts.ts';
+import { createRun, setLabel } from './run-store.ts';
+
+export const finalizer = 'belay.dev/finalize';
+/** On a run: the generation of the set it was made for. */
+const generationAnnotation = 'belay.dev/generation';
+/** Problems may go away by themselves (a class is installed, a workload appears): looked at again this often. */
+const recheckMs = 30_000;
+
+const sets: Resource<UpgradeSet> = upgradeSets;
+
+export async function reconcileSet(context: ControllerContext, name: ObjectName, signal: AbortSignal, logger: Logger): Promise<ReconcileResult> {
+  const cached = context.caches.upgradeSets.get(name);
+  if (cached === undefined) return { kind: 'settled' };
+  const set = decodeUpgradeSet(cached);
+  const runs = runsOf(context, set);
+  if (set.metadata.deletionTimestamp !== undefined) return finalize(context, set, runs);
+  const state = await findState(context, set, runs, signal, logger);
+  await patchStatus(context.client, sets, set, summarizeSet(set, state, runs, context.now()), { signal });
+  await pruneHistory(context, set, runs);
+  return state.kind === 'problems' || state.kind === 'blocked' ? { kind: 'requeue', afterMs: recheckMs } : { kind: 'settled' };
+}
+
+/** Runs of this very set, oldest first; a set of the same name that was deleted had others. */
+export function runsOf(context: Pick<ControllerContext, 'caches'>, set: UpgradeSet): UpgradeRun[] {
+  return context.caches.upgradeRuns
+    .byIndex('set', `${set.metadata.namespace ?? ''}/${set.metadata.name}`)
+    .filter((run) => run.spec.upgradeSetUID === set.metadata.uid)
+    .map(decodeUpgradeRun)
+    .toSorted((a, b) => numberOf(a) - numberOf(b) || (a.metadata.name < b.metadata.name ? -1 : 1));
+}
+
+/** The attempt's number: "portal-7" and "portal-7-back" are both of attempt 7. */
+function numberOf(run: UpgradeRun): number {
+  return Number(/^-(\d+)/.exec(run.metadata.name.slice(run.spec.upgradeSet.length))?.[1] ?? 0);
+}
+
+async function findState(context: ControllerContext, set: UpgradeSet, runs: readonly UpgradeRun[], signal: AbortSignal, logger: Logger): Promise<SetState> {
+  const upgrades = runs.filter((run) => run.spec.purpose === 'Upgrade');
+  const latest = upgrades.at(-1);
+  const shown = (run: UpgradeRun): SetState => ({ kind: 'run', run, child: runs.findLast((other) => other !== run && numberOf(other) === numberOf(run)) });
+  if (latest !== undefined && !isEnded(latest.status?.phase)) return shown(latest);
+  if (latest !== undefined && isSpent(set, latest)) return shown(latest);
+  const taken = groupTakenBy(context, set);
+  if (taken !== undefined) return taken;
+  const facts = await gatherFacts(context, set, signal);
+  if (facts.kind === 'missing') return { kind: 'problems', problems: facts.problems };
+  const { input } = facts;
+  if (input.groups.every((group) => runsPackage(input.package, group, input.workloads))) {
+    return latest?.status?.phase === 'Completed' && latest.spec.package === input.package.metadata.name ? shown(latest) : { kind: 'atTarget', version: input.package.spec.version };
+  }
+  return planOrRefuse(context, set, input, upgrades, signal, logger);
+}
+
+async function planOrRefuse(
+  context: ControllerContext, set: UpgradeSet, input: PlanInput, upgrades: readonly UpgradeRun[], signal: AbortSignal, logger: Logger,
+): Promise<SetState> {
+  const problems = [...accountProblems(context, set), ...findProblems(input)];
+  if (problems.length === 0) {
+    problems.push(...(await context.preflight.findProblems(observerOf(set), input.groups, input.pools, input.suites, input.package, signal)));
+  }
+  if (problems.length > 0) return { kind: 'problems', problems };
+  const spec = computeRun(input, sha256);
+  if (spec.steps.length > 512) throw new TerminalError('PlanTooLarge', `the plan has ${spec.steps.length} steps, at most 512 fit: split the set`);
+  const guarded = (await addFinalizer(context.client, sets, set, finalizer)) ?? set;
+  const { namespace, name, uid = '' } = guarded.metadata;
+  const next = Math.max(0, ...upgrades.map(numberOf)) + 1;
+  logger.info('Creating run', { run: `${name}-${next}`, planHash: spec.planHash, steps: spec.steps.length });
+  const run = await createRun(context.client, {
+    namespace, name: `${name}-${next}`, spec,
+    labels: { [setLabel]: name },
+    annotations: { [generationAnnotation]: String(set.metadata.generation ?? 1) },
+    ownerReferences: [{ apiVersion: set.apiVersion, kind: set.kind, name, uid, controller: true, blockOwnerDeletion: true }],
+  });
+  return { kind: 'run', run, child: undefined };
+}
+
+/** Has this attempt had its turn? A failed one is not repeated by itself: only an edit of the set asks again. */
+function isSpent(set: UpgradeSet, latest: UpgradeRun): boolean {
+  if (latest.status?.phase === 'Superseded' || latest.spec.package !== set.spec.package) return false;
+  if (latest.status?.phase === 'Completed') return false;
+  return latest.metadata.annotations?.[generationAnnotation] === String(set.metadata.generation ?? 1);
+}
+
+function accountProblems(context: ControllerContext, set: UpgradeSet): { reason: string; object: string; field: string; message: string }[] {
+  if (!context.requireServiceAccount || set.spec.serviceAccountName !== undefined) return [];
+  return [{ reason: 'ServiceAccountRequired', object: `upgradeset/${set.metadata.name}`, field: 'spec.serviceAccountName', message: 'this installation requires one: name an account that may change these workloads' }];
+}
+
+/** Of two sets that name a group, the older one has it. */
+function groupTakenBy(context: ControllerContext, set: UpgradeSet): SetState | undefined {
+  const { namespace, creationTimestamp = '', name, uid } = set.metadata;
+  for (const other of context.caches.upgradeSets.list(namespace)) {
+    if (other.metadata.uid === uid) continue;
+    const shared = set.spec.serverGroups.find((group) => (other.spec.serverGroups ?? []).includes(group));
+    if (shared === undefined) continue;
+    const age = (other.metadata.creationTimestamp ?? '') < creationTimestamp || ((other.metadata.creationTimestamp ?? '') === creationTimestamp && other.metadata.name < name);
+    if (age) return { kind: 'blocked', object: `upgradeset/${other.metadata.name}`, message: `group ${shared} belongs to UpgradeSet ${other.metadata.name}, which is older: take it out of one of the two` };
+  }
+  for (const group of set.spec.serverGroups) {
+    const cached = context.caches.serverGroups.get({ name: group, ...(namespace === undefined ? {} : { namespace }) });
+    const lock = cached === undefined ? undefined : decodeServerGroup(cached).status?.lock;
+    if (lock === undefined) continue;
+    const holder = context.caches.upgradeRuns.get({ name: lock.run, ...(namespace === undefined ? {} : { namespace }) });
+    if (holder !== undefined && holder.metadata.uid === lock.uid && holder.spec.upgradeSetUID !== uid && !isEnded(holder.status?.phase)) {
+      return { kind: 'blocked', object: `upgraderun/${lock.run}`, message: `run ${lock.run} works on group ${group}: it is waited for` };
+    }
+  }
+  return undefined;
+}
+
+/** Gone only when no run of it acts any more: the run undoes what it did within finalizeTimeout, then hands over. */
+async function finalize(context: ControllerContext, set: UpgradeSet, runs: readonly UpgradeRun[]): Promise<ReconcileResult> {
+  if (runs.some((run) => !isEnded(run.status?.phase))) return { kind: 'settled' };
+  await removeFinalizer(context.client, sets, set, finalizer);
+  return { kind: 'settled' };
+}
+
+async function pruneHistory(context: ControllerContext, set: UpgradeSet, runs: readonly UpgradeRun[]): Promise<void> {
+  const attempts = [...new Set(runs.map(numberOf))];
+  const old = new Set(attempts.slice(0, Math.max(0, attempts.length - set.spec.historyLimit)));
+  const [victim] = runs.filter((run) => old.has(numberOf(run)) && isEnded(run.status?.phase));
+  if (victim === undefined) return;
+  const { namespace, name, uid } = victim.metadata;
+  await context.client.delete(upgradeRuns as Resource<UpgradeRun>, { name, ...(namespace === undefined ? {} : { namespace }) }, uid === undefined ? {} : { uid });
+}
+
+function sha256(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}

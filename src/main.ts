@@ -1,0 +1,121 @@
+/** The only place that reads configuration and joins implementations. */
+import { KubeConfig } from '@kubernetes/client-node';
+import { randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import type { UpgradeSet } from './api/upgrade-set.ts';
+import { assembleControllers, createCaches } from './controllers/assemble.ts';
+import type { ControllerContext } from './controllers/context.ts';
+import { createDrivers, createPreflightChecks } from './drivers/assemble.ts';
+import { createClient } from './kube/client.ts';
+import { createCredentialSource } from './kube/credentials.ts';
+import { createEventRecorder } from './kube/events.ts';
+import { createElector } from './kube/leader.ts';
+import { runManager } from './kube/manager.ts';
+import { startHealthServer } from './kube/server.ts';
+import { systemClock } from './kube/system-clock.ts';
+import { createTransport } from './kube/transport.ts';
+import { createWatcher } from './kube/watcher.ts';
+import { createLogger } from './observability/logger.ts';
+import { createMetrics, type SetSample } from './observability/metrics.ts';
+import { simulate } from './cli/simulate.ts';
+
+const version = '0.1.0';
+
+const options = {
+  'namespace-scope': { type: 'string', default: '' },
+  'leader-election-namespace': { type: 'string', default: '' },
+  'leader-election': { type: 'string', default: 'true' },
+  'metrics-address': { type: 'string', default: ':8080' },
+  'log-level': { type: 'string', default: 'info' },
+  'require-service-account': { type: 'string', default: 'false' },
+} as const;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [command = 'controller', ...rest] = argv;
+  if (command === 'simulate') return simulate(rest, (text) => process.stdout.write(text));
+  if (command === 'version') {
+    process.stdout.write(`${version}\n`);
+    return 0;
+  }
+  if (command === 'controller') return runControllerRole(rest);
+  process.stderr.write(`unknown command "${command}": use controller, simulate or version\n`);
+  return 2;
+}
+
+async function runControllerRole(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...argv], options });
+  const logger = createLogger(values['log-level']);
+  const clock = systemClock;
+  const load = (): KubeConfig => {
+    const config = new KubeConfig();
+    config.loadFromDefault();
+    return config;
+  };
+  const namespaces = values['namespace-scope'].split(',').filter((name) => name !== '');
+  const ownNamespace = values['leader-election-namespace'] || process.env['POD_NAMESPACE'] || load().getContextObject(load().getCurrentContext())?.namespace || 'default';
+  const identity = `${process.env['POD_NAME'] ?? 'belay'}_${randomUUID()}`;
+  const transport = createTransport({ credentials: createCredentialSource({ load, clock }), logger, userAgent: `belay/${version}` });
+  const random = Math.random;
+  const elects = values['leader-election'] !== 'false';
+  const electorClient = createClient({ transport, clock, logger, lane: 'watches' });
+  const elector = createElector({ client: electorClient, lease: { namespace: ownNamespace, name: 'belay-controller' }, identity, clock, logger, random });
+  const isLeader = (): boolean => !elects || elector.isLeader();
+  let called: (facts: { method: string; code: string; durationMs: number }) => void = () => {};
+  const client = createClient({ transport, clock, logger, mayWrite: isLeader, onCall: (facts) => called(facts) });
+  const watcher = createWatcher({ transport, clock });
+  const watching = { client, watcher, namespaces, logger, random, clock };
+  const { caches, runnables } = createCaches(watching);
+  const recorder = createEventRecorder({ client, clock, logger, controller: 'belay.dev/controller', instance: identity });
+  const metrics = createMetrics({ sets: () => caches.upgradeSets.list().map(sampleOf), isLeader, version });
+  called = metrics.called;
+  const abort = new AbortController();
+  const context: ControllerContext = {
+    client,
+    caches,
+    drivers: createDrivers({ client, clock, logger }),
+    preflight: createPreflightChecks({ client, clock, logger }),
+    clock,
+    now: () => clock.now() + (client.clockSkewMs() ?? 0),
+    leader: { mayAct: isLeader, epoch: () => (elects ? (elector.epoch() ?? 0) : 0) },
+    announcer: { announce: (object, type, reason, action, note) => recorder.record({ apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata }, { type, reason, action, note }) },
+    logger,
+    requireServiceAccount: values['require-service-account'] === 'true',
+  };
+  const controllers = assembleControllers({ ...watching, context, caches, metrics: metrics.controller, abortSignal: abort.signal });
+  const synced = (): boolean => Object.values(caches).every((cache) => cache.hasSynced());
+  const [host = '', port = '8080'] = values['metrics-address'].split(/:(?=\d+$)/);
+  const server = await startHealthServer({
+    host: host === '' ? '::' : host,
+    port: Number(port),
+    logger,
+    endpoints: {
+      '/healthz': () => ({ status: 200, body: 'ok' }),
+      '/readyz': () => (synced() ? { status: 200, body: 'ok' } : { status: 503, body: 'the caches are not filled yet' }),
+      '/metrics': async () => ({ status: 200, body: await metrics.scrape(), contentType: metrics.contentType }),
+    },
+  });
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  const outcome = await runManager(
+    { always: [...runnables, { name: 'events', run: (signal) => recorder.run(signal) }], whileLeading: controllers, ...(elects ? { elector } : {}), clock, logger, abort },
+    stop.signal,
+  );
+  await server.close();
+  await transport.close();
+  logger.info('Stopped', { outcome: outcome.kind });
+  return outcome.kind === 'stopped' ? 0 : 1;
+}
+
+function sampleOf(set: UpgradeSet): SetSample {
+  const { status } = set;
+  return {
+    namespace: set.metadata.namespace ?? '',
+    name: set.metadata.name,
+    phase: status?.phase ?? 'Pending',
+    stepsDone: status?.progress?.done ?? 0,
+    stepsTotal: status?.progress?.total ?? 0,
+    blocked: (status?.blockers ?? []).length > 0,
+  };
+}
+
+void main(process.argv.slice(2)).then((code) => process.exit(code));

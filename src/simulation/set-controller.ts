@@ -1,0 +1,152 @@
+/** What happens to one UpgradeSet in one pass: which run it has, what its people want of it, and that run's pass. */
+import { createHash } from 'node:crypto';
+import type { Decision } from '../api/decision.ts';
+import type { UpgradeRun, UpgradeRunSpec } from '../api/upgrade-run.ts';
+import type { UpgradeSet } from '../api/upgrade-set.ts';
+import type { Drivers } from '../drivers/contract.ts';
+import type { Pacer } from '../engine/pacer.ts';
+import { runPass, type PassOutcome } from '../engine/pass.ts';
+import type { Stopwatch } from '../engine/stopwatch.ts';
+import type { RunIntent } from '../planner/decide.ts';
+import { workloadKey } from '../planner/observed.ts';
+import { computeRun } from '../planner/plan.ts';
+import type { ValidDecision } from '../planner/verdict.ts';
+import { parseDuration } from '../shared/duration.ts';
+import { parseInstant } from '../shared/instant.ts';
+import type { Logger } from '../shared/logger.ts';
+import { isEnded } from '../status/summarize-run.ts';
+import type { SceneObjects } from './scene.ts';
+import type { SimProcess } from './process.ts';
+import type { SimStore } from './store.ts';
+import { must, releaseOf, type World } from './world.ts';
+
+export interface ControlInput {
+  readonly world: World;
+  readonly objects: SceneObjects;
+  readonly store: SimStore;
+  readonly process: SimProcess;
+  readonly drivers: Drivers;
+  readonly stopwatch: Stopwatch;
+  readonly pacer: Pacer;
+  readonly epoch: number;
+  readonly logger: Logger;
+}
+
+export type SetOutcome =
+  /** Something was done; look again at once. */
+  | { readonly kind: 'again' }
+  | { readonly kind: 'wait'; readonly afterMs: number; readonly run: string }
+  /** Nothing to do until somebody changes something. */
+  | { readonly kind: 'settled'; readonly why: string };
+
+export async function controlSet(input: ControlInput, set: UpgradeSet): Promise<SetOutcome> {
+  input.process.assertAlive();
+  const runs = input.store.runsOf(set.metadata.name);
+  const active = runs.filter((run) => !isEnded(run.status?.phase));
+  if (active.length > 0) return controlRuns(input, set, active);
+  const refusal = whyNoRun(input, set, runs.findLast((run) => run.spec.purpose === 'Upgrade'));
+  if (refusal !== '') return { kind: 'settled', why: refusal };
+  input.store.create(`${set.metadata.name}-${runs.length + 1}`, planRun(input, set), input.process);
+  return { kind: 'again' };
+}
+
+/** A run that is being rolled back only waits for the run that does it; both are looked at. */
+async function controlRuns(input: ControlInput, set: UpgradeSet, active: readonly UpgradeRun[]): Promise<SetOutcome> {
+  let shortest: SetOutcome | undefined;
+  for (const run of active) {
+    const outcome = await passRun(input, set, run);
+    if (outcome.kind !== 'wait') return { kind: 'again' };
+    if (shortest?.kind !== 'wait' || outcome.afterMs < shortest.afterMs) shortest = { kind: 'wait', afterMs: outcome.afterMs, run: run.metadata.name };
+  }
+  return shortest ?? { kind: 'again' };
+}
+
+function whyNoRun({ world, objects }: ControlInput, set: UpgradeSet, latest: UpgradeRun | undefined): string {
+  if (set.metadata.deletionTimestamp !== undefined) return 'deleted';
+  if (set.spec.paused) return 'paused';
+  if (set.spec.dryRun) return 'dryRun: nothing is changed';
+  const release = objects.packages.find((candidate) => candidate.metadata.name === set.spec.package);
+  if (release === undefined) return `Package ${set.spec.package} does not exist`;
+  if (latest?.spec.package === set.spec.package) return `${latest.metadata.name} ended as ${latest.status?.phase ?? ''}`;
+  const versions = versionsOf(world, objects, set);
+  if (versions.length === 1 && versions[0] === release.spec.version) return `every server runs ${release.spec.version}`;
+  return '';
+}
+
+function versionsOf(world: World, objects: SceneObjects, set: UpgradeSet): string[] {
+  const servers = objects.groups.filter((group) => set.spec.serverGroups.includes(group.metadata.name)).flatMap((group) => group.spec.servers);
+  const templates = servers.flatMap((server) => world.workloads.get(workloadKey(server.workload))?.template ?? []);
+  return [...new Set(templates.map((template) => releaseOf(world, template).version))];
+}
+
+export function planRun({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): UpgradeRunSpec {
+  const groups = set.spec.serverGroups.map((name) => must(objects.groups.find((group) => group.metadata.name === name), `ServerGroup ${name}`));
+  const names = new Set(groups.flatMap((group) => group.spec.servers).flatMap((server) => server.pools ?? []).map((pool) => pool.name));
+  const suites = new Set(groups.map((group) => group.spec.probes));
+  const [from = ''] = versionsOf(world, objects, set);
+  return computeRun(
+    {
+      set,
+      package: must(objects.packages.find((candidate) => candidate.metadata.name === set.spec.package), `Package ${set.spec.package}`),
+      groups,
+      pools: objects.pools.filter((pool) => names.has(pool.metadata.name)),
+      suites: objects.suites.filter((suite) => suites.has(suite.metadata.name)),
+      workloads: new Map([...world.workloads].map(([key, workload]) => [key, { images: workload.template.images, replicas: workload.replicas }])),
+      from,
+      fromPackage: objects.packages.find((candidate) => candidate.spec.version === from)?.metadata.name ?? '',
+      cannotHold: [...world.pools.values()].filter((pool) => names.has(pool.name) && !pool.canHold).map((pool) => pool.name),
+      members: new Map([...world.pools.values()].map((pool) => [pool.name, pool.members.length])),
+    },
+    sha256,
+  );
+}
+
+function sha256(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}
+
+function passRun(input: ControlInput, set: UpgradeSet, run: UpgradeRun): Promise<PassOutcome> {
+  const decisions = decisionsFor(input.store.decisions, run);
+  return runPass({
+    run,
+    drivers: input.drivers,
+    store: input.store.for(input.process),
+    stopwatch: input.stopwatch,
+    pacer: input.pacer,
+    now: () => input.world.clock.now(),
+    decisions,
+    intent: intentOf(input, set, run, decisions),
+    epoch: input.epoch,
+    mayAct: () => !input.process.isDead,
+    logger: input.logger,
+    signal: new AbortController().signal,
+  });
+}
+
+function decisionsFor(decisions: readonly Decision[], run: UpgradeRun): ValidDecision[] {
+  return decisions
+    .filter(({ spec }) => spec.run === run.metadata.name && spec.planHash === run.spec.planHash)
+    .map(({ metadata, spec }) => ({
+      name: metadata.name,
+      choice: spec.choice,
+      approved: spec.verdict === 'Approved',
+      by: spec.decidedBy ?? '',
+      reason: spec.reason ?? '',
+      method: spec.method ?? '',
+      data: spec.data,
+      createdAt: parseInstant(metadata.creationTimestamp ?? ''),
+    }));
+}
+
+function intentOf({ world }: ControlInput, set: UpgradeSet, run: UpgradeRun, decisions: readonly ValidDecision[]): RunIntent {
+  const paused = set.spec.paused;
+  const deletedAt = set.metadata.deletionTimestamp;
+  if (deletedAt !== undefined) {
+    const outOfTime = world.clock.now() - parseInstant(deletedAt) >= parseDuration(set.spec.finalizeTimeout);
+    return { paused: false, end: 'Delete', outOfTime };
+  }
+  if (decisions.some((decision) => decision.choice === 'Abort' && decision.approved)) return { paused, end: 'Abort' };
+  if (set.spec.package === run.spec.package || run.spec.purpose !== 'Upgrade') return { paused };
+  // The release from before is asked for again: the shortest way there is back, not forward and back.
+  return { paused, end: set.spec.package === run.spec.from.package ? 'Abort' : 'Supersede' };
+}

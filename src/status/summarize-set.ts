@@ -1,0 +1,122 @@
+/** The status of a set from its runs, or from what keeps it from having one. */
+import { mergeConditions, type WantedCondition } from '../api/conditions.ts';
+import type { RunPhase, UpgradeRun } from '../api/upgrade-run.ts';
+import type { UpgradeSet, UpgradeSetPhase, UpgradeSetStatus } from '../api/upgrade-set.ts';
+import type { Problem } from '../planner/validate.ts';
+import type { EpochMs } from '../shared/clock.ts';
+import { formatInstant } from '../shared/instant.ts';
+import { isEnded } from './summarize-run.ts';
+
+export type SetState =
+  /** Nothing to do: every group runs the package. */
+  | { readonly kind: 'atTarget'; readonly version: string }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
+  /** Another set has the group. */
+  | { readonly kind: 'blocked'; readonly object: string; readonly message: string }
+  /** `latest` first made; its rollback, when there is one, is `child`. */
+  | { readonly kind: 'run'; readonly run: UpgradeRun; readonly child: UpgradeRun | undefined };
+
+interface Said {
+  readonly phase: UpgradeSetPhase;
+  readonly ready: boolean;
+  readonly reconciling: boolean;
+  readonly stalled: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export function summarizeSet(set: UpgradeSet, state: SetState, runs: readonly UpgradeRun[], now: EpochMs): UpgradeSetStatus {
+  const said = say(set, state);
+  const { generation = 1 } = set.metadata;
+  const common = { reason: said.reason, message: said.message, observedGeneration: generation };
+  const conditions: WantedCondition[] = [
+    { type: 'Ready', status: said.ready ? 'True' : 'False', ...common },
+    { type: 'Reconciling', status: said.reconciling ? 'True' : 'False', ...common },
+    { type: 'Stalled', status: said.stalled ? 'True' : 'False', ...common },
+    { type: 'RolledBack', status: said.phase === 'RolledBack' ? 'True' : 'False', ...common },
+    ...loadBalanced(state, generation),
+  ];
+  const active = state.kind === 'run' ? (state.child ?? state.run) : undefined;
+  const blockers = blockersOf(set, state, now);
+  return {
+    observedGeneration: generation,
+    conditions: mergeConditions(set.status?.conditions, conditions, formatInstant(now)),
+    phase: said.phase,
+    ...(active === undefined ? {} : { run: active.metadata.name }),
+    ...(active?.status?.stepTitle === undefined || isEnded(active.status.phase) ? {} : { step: active.status.stepTitle }),
+    ...(active?.status?.progress === undefined ? {} : { progress: active.status.progress }),
+    ...(blockers.length === 0 ? {} : { blockers }),
+    ...historyOf(runs),
+  };
+}
+
+function say(set: UpgradeSet, state: SetState): Said {
+  switch (state.kind) {
+    case 'atTarget':
+      return { phase: 'Completed', ready: true, reconciling: false, stalled: false, reason: 'UpToDate', message: `version ${state.version} runs everywhere` };
+    case 'problems': {
+      const [first] = state.problems;
+      const more = state.problems.length > 1 ? ` (and ${state.problems.length - 1} more)` : '';
+      const message = first === undefined ? '' : `${first.object} ${first.field}: ${first.message}${more}`;
+      return { phase: 'Blocked', ready: false, reconciling: false, stalled: true, reason: first?.reason ?? 'InvalidObject', message };
+    }
+    case 'blocked':
+      return { phase: 'Blocked', ready: false, reconciling: false, stalled: true, reason: 'GroupTaken', message: state.message };
+    case 'run':
+      return sayRun(set, state.child ?? state.run, state.run);
+  }
+}
+
+const phases: Readonly<Record<RunPhase, UpgradeSetPhase>> = {
+  Planned: 'Pending', Preflight: 'Running', AwaitingWindow: 'Scheduled', Running: 'Running', Paused: 'Paused', AwaitingDecision: 'AwaitingDecision',
+  RollingBack: 'RollingBack', Completed: 'Completed', RolledBack: 'RolledBack', Rebuilt: 'Completed', Failed: 'Failed', Cancelled: 'Cancelled', Superseded: 'Pending',
+};
+
+function sayRun(set: UpgradeSet, active: UpgradeRun, origin: UpgradeRun): Said {
+  const runPhase = active.status?.phase ?? 'Planned';
+  const rolling = active.spec.purpose === 'Rollback' && !isEnded(runPhase) && runPhase !== 'AwaitingDecision' && runPhase !== 'Paused';
+  const phase = rolling ? 'RollingBack' : phases[runPhase];
+  const condition = active.status?.conditions?.find((candidate) => candidate.type === 'Ready');
+  const ready = phase === 'Completed';
+  const stalled = phase === 'Failed' || phase === 'RolledBack' || phase === 'AwaitingDecision' || phase === 'Cancelled';
+  const failure = origin.status?.failure;
+  const why = failure !== undefined && !ready && active !== origin ? `${failure.reason}: ${failure.message}` : '';
+  const message = [why, condition?.message ?? (set.spec.dryRun ? 'planned; spec.dryRun is true' : '')].filter((part) => part !== '').join('; ');
+  return { phase, ready, reconciling: !ready && !stalled, stalled, reason: ready ? 'Completed' : (condition?.reason ?? phase), message: message.slice(0, 1_000) };
+}
+
+/** The wording of 001-29 and 001-31, where users will notice. */
+function loadBalanced(state: SetState, observedGeneration: number): WantedCondition[] {
+  if (state.kind !== 'run') return [];
+  const yes = state.run.spec.facts['loadBalanced'] === 'Yes';
+  const message = yes ? 'no interruption is expected' : (state.run.spec.facts['interruption'] ?? '');
+  return [{ type: 'LoadBalanced', status: yes ? 'True' : 'False', reason: yes ? 'Redundant' : 'NotRedundant', message, observedGeneration }];
+}
+
+function blockersOf(set: UpgradeSet, state: SetState, now: EpochMs): NonNullable<UpgradeSetStatus['blockers']> {
+  const since = (type: string, object: string): string => set.status?.blockers?.find((old) => old.type === type && old.object === object)?.since ?? formatInstant(now);
+  if (state.kind === 'run') return [...((state.child ?? state.run).status?.blockers ?? [])];
+  if (state.kind === 'blocked') return [{ type: 'Lock', object: state.object, since: since('Lock', state.object), message: state.message }];
+  if (state.kind === 'atTarget') return [];
+  return state.problems.slice(0, 16).map((problem) => ({
+    type: problem.reason, object: problem.object, since: since(problem.reason, problem.object), message: `${problem.field}: ${problem.message}`.slice(0, 1_000),
+  }));
+}
+
+function historyOf(runs: readonly UpgradeRun[]): Pick<UpgradeSetStatus, 'history'> {
+  const over = runs.filter((run) => isEnded(run.status?.phase)).toSorted((a, b) => ((a.status?.finished ?? '') < (b.status?.finished ?? '') ? 1 : -1));
+  if (over.length === 0) return {};
+  return {
+    history: over.slice(0, 20).map((run) => ({
+      run: run.metadata.name,
+      purpose: run.spec.purpose,
+      package: run.spec.package,
+      ...(run.spec.from.version === undefined ? {} : { from: run.spec.from.version }),
+      to: run.spec.to.version,
+      phase: run.status?.phase ?? '',
+      ...(run.status?.failure === undefined ? {} : { reason: run.status.failure.reason }),
+      ...(run.status?.started === undefined ? {} : { started: run.status.started }),
+      ...(run.status?.finished === undefined ? {} : { finished: run.status.finished }),
+    })),
+  };
+}

@@ -1,0 +1,37 @@
+/** The one cluster that all stories share, with Belay installed by its chart. */
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureTools } from '../cluster/build-tools.ts';
+import { startCluster } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { releases } from '../portal/images.ts';
+import { importExampleImages, installBelay } from './belay.ts';
+import type { ExampleOptions } from './example.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Bed {
+  readonly cluster: Cluster;
+  /** What an example in namespace `e2e-NAME` needs. */
+  options(name: string, balancer: 'service' | 'haproxy'): ExampleOptions;
+}
+
+export async function makeBed(log: (line: string) => void): Promise<Bed> {
+  const tools = await ensureTools({ log });
+  const cluster = await startCluster({ name: 'e2e', stateDir: resolve(root, '.test/e2e'), tools, log });
+  log('installing the chart and the images of the example');
+  const images = await importExampleImages(cluster, Object.keys(releases), true);
+  await installBelay(cluster);
+  return {
+    cluster,
+    options: (name, balancer) => ({
+      kubectl: (args, options) => cluster.kubectl(args, options),
+      namespace: `e2e-${name}`,
+      images,
+      balancer,
+      // Both binding modes are used: a restored claim binds at once in one and with its pod in the other.
+      storageClass: balancer === 'haproxy' ? 'belay-immediate' : 'belay-wait',
+      snapshotClass: 'belay-snapshots',
+    }),
+  };
+}

@@ -1,0 +1,125 @@
+/** One rule of the product, broken on purpose. */
+export interface Mutation {
+  /** What the product does when this is broken. */
+  readonly name: string;
+  /** File of the source, from the root of the repository. */
+  readonly file: string;
+  /** Must occur exactly once, or the mutation no longer applies. */
+  readonly find: string;
+  readonly replace: string;
+  readonly test: {
+    readonly file: string;
+    /** Name of the test that must turn red. */
+    readonly name: string;
+  };
+}
+
+const rules = (name: string) => ({ file: 'test/unit/planner-rules.test.ts', name });
+
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'the capacity check is always true',
+    file: 'src/planner/members.ts',
+    find: 'if (serving < pool.minServing)',
+    replace: 'if (serving < 0)',
+    test: rules('no member leaves while its pool would fall below minServing'),
+  },
+  {
+    name: 'tests without an answer count as passed',
+    file: 'src/planner/steps/probe.ts',
+    find: `if (seen?.state === 'passed') continue;`,
+    replace: `if (seen?.state === 'passed' || seen?.state === 'unknown') continue;`,
+    test: rules('tests without an answer have not passed'),
+  },
+  {
+    name: 'a snapshot is never verified before the change',
+    file: 'src/planner/steps/snapshot.ts',
+    find: 'else if (!seen.verified) waiting',
+    replace: 'else if (!seen.exists) waiting',
+    test: rules('a snapshot that is ready but not verified is waited for'),
+  },
+  {
+    name: 'a snapshot is never verified before the restore',
+    file: 'src/planner/steps/restore-snapshot.ts',
+    find: 'return seen.ready && seen.verified ? []',
+    replace: 'return seen.ready ? []',
+    test: rules('nothing is restored from a snapshot that is not verified'),
+  },
+  {
+    name: 'the undrain is not checked',
+    file: 'src/planner/steps/undrain.ts',
+    find: 'if (away.length > 0)',
+    replace: 'if (away.length < 0)',
+    test: rules('a group has joined only when its members serve'),
+  },
+  {
+    name: 'a member that a person took out is put back',
+    file: 'src/planner/steps/undrain.ts',
+    find: `context.handles[drainedKey(member)] !== 'person'`,
+    replace: `context.handles[drainedKey(member)] !== 'nobody'`,
+    test: rules('a member that a person took out stays out'),
+  },
+  {
+    name: 'a member leaves rotation without a hold',
+    file: 'src/planner/steps/drain.ts',
+    find: 'member.pool.canHold && !member.seen.held)',
+    replace: 'member.pool.canHold && member.seen.held)',
+    test: rules('a member is held before it leaves rotation'),
+  },
+  {
+    name: 'an unknown count of connections is zero',
+    file: 'src/planner/steps/drain.ts',
+    find: 'return !member.seen.connections.known || member.seen.connections.value > 0;',
+    replace: 'return member.seen.connections.known && member.seen.connections.value > 0;',
+    test: rules('an unknown count of connections is not zero'),
+  },
+  {
+    name: 'what serves is stopped',
+    file: 'src/planner/steps/stop.ts',
+    find: 'if (serving !== undefined) return serving;',
+    replace: '',
+    test: rules('nothing that serves is stopped'),
+  },
+  {
+    name: 'the lock of another run is ignored',
+    file: 'src/planner/steps/preflight.ts',
+    find: `return lockedBy !== '' && lockedBy !== previous;`,
+    replace: `return lockedBy === 'nobody';`,
+    test: rules('a group that another run has locked is waited for'),
+  },
+  {
+    name: 'the deadline of a step is ignored',
+    file: 'src/planner/verdict.ts',
+    find: 'if (context.consumedMs >= context.timeoutMs) {',
+    replace: 'if (context.consumedMs < 0) {',
+    test: rules('a step fails when its time is used up'),
+  },
+  {
+    name: 'a foreign change of a template is ignored',
+    file: 'src/planner/decide.ts',
+    find: '?? foreignChange(context) ??',
+    replace: '??',
+    test: rules('a template that somebody changed during the run is named, and not fought over'),
+  },
+  {
+    name: 'a member that came back is left in the pool',
+    file: 'src/planner/decide.ts',
+    find: 'return assertHeld(context, input.entries) ??',
+    replace: 'return',
+    test: rules('a member that came back into the pool by itself is put out again'),
+  },
+  {
+    name: 'volumes that served are restored although their writes are to be kept',
+    file: 'src/planner/procedures/rollback.ts',
+    find: `record.servedSince !== '' && input.order.data === 'Keep'`,
+    replace: `record.servedSince === 'never' && input.order.data === 'Keep'`,
+    test: rules('volumes of a group that has served users keep their writes unless told otherwise'),
+  },
+  {
+    name: 'the order of the way back is reversed',
+    file: 'src/planner/procedures/rollback.ts',
+    find: '[...broken, ...serving]',
+    replace: '[...serving, ...broken]',
+    test: rules('the broken group goes back before the one that still serves'),
+  },
+];

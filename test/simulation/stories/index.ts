@@ -1,0 +1,6 @@
+import { dataStories } from './data.ts';
+import { poolStories } from './pools.ts';
+import { walkStories } from './walk.ts';
+import type { Story } from '../story.ts';
+
+export const stories: readonly Story[] = [...walkStories, ...poolStories, ...dataStories];
