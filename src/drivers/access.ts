@@ -9,14 +9,15 @@ export function userClient(client: KubeClient, context: Pick<RunContext, 'user'>
 }
 
 /**
- * What a failed call means for the run: forbidden and refused need a person, everything else may pass.
+ * What a failed call means for the run: what the server refuses as wrong stays wrong, everything else may pass.
  * Errors of other kinds, and those that are decided already, stay as they are.
  */
 export function meaningOf(error: unknown, doing: string): unknown {
   if (!(error instanceof KubeError)) return error;
   const message = `${doing}: ${error.message}`;
   const { status } = error;
-  if (status === 403) return new PauseError('Forbidden', `${message}; grant the permission and resume`, { cause: error });
+  // Waits for a person until the step's deadline: a missing permission is granted faster than an upgrade is undone.
+  if (status === 403) return new RetryError('Forbidden', `${message}; grant the permission`, { cause: error, afterMs: 10_000 });
   if (status === 422 || status === 400) return new PauseError('RefusedByServer', message, { cause: error });
   const reason = reasonOf(error);
   return new RetryError(reason, message, {

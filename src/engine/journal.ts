@@ -37,8 +37,10 @@ export function note(entries: readonly StepEntry[], id: string, record: Readonly
 /** State changes the planner asks for; a step that was over without having begun begins and ends at once. */
 export function advance(entries: readonly StepEntry[], changes: readonly StepChange[], runUID: string, now: EpochMs, consumedMs: number): StepEntry[] {
   let next = [...entries];
-  for (const { id, state, reason, message } of changes) {
-    if (state === 'Succeeded' || state === 'Failed') next = begin(next, id, runUID, now);
+  for (const { id, state, reason, message, record } of changes) {
+    if (state !== 'Pending' && state !== 'Skipped') next = begin(next, id, runUID, now);
+    next = [...note(next, id, record)];
+    if (state === 'Running') continue;
     next = change(next, id, (entry) => {
       assertTransition(id, entry.state, state);
       const { reason: _reason, ...rest } = entry;

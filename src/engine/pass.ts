@@ -6,7 +6,8 @@ import { currentStep, decide, type RunIntent } from '../planner/decide.ts';
 import { mergeHandles } from '../planner/journal.ts';
 import { canonicalJson, computeRollbackRun } from '../planner/plan.ts';
 import type { Move } from '../planner/move.ts';
-import { computeScope, computeWideScope } from '../planner/scope.ts';
+import { computeScope, computeWideScope, mergeScopes } from '../planner/scope.ts';
+import type { ObservationScope } from '../planner/observed.ts';
 import { manifestKey } from '../planner/steps/keys.ts';
 import type { ValidDecision } from '../planner/verdict.ts';
 import { parseDuration } from '../shared/duration.ts';
@@ -61,6 +62,16 @@ const heartbeatMs = 60_000;
 const maxChain = 8;
 
 export async function runPass(input: PassInput): Promise<PassOutcome> {
+  try {
+    return await passOnce(input);
+  } catch (error) {
+    // Time in which the journal could not be read or written is not the step's.
+    input.stopwatch.forget(input.run.metadata.uid ?? '');
+    throw error;
+  }
+}
+
+async function passOnce(input: PassInput): Promise<PassOutcome> {
   const { run } = input;
   if (isEnded(run.status?.phase)) {
     input.stopwatch.forget(run.metadata.uid ?? '');
@@ -89,14 +100,22 @@ async function think(input: PassInput): Promise<Move> {
   const entries = entriesOf(run);
   const current = currentStep(run.spec, entries);
   const consumedMs = current === undefined ? 0 : input.stopwatch.read(run.metadata.uid ?? '', current.entry);
-  const wide = current === undefined || current.entry.state === 'Failed' || intent.end !== undefined;
-  const scope = wide ? computeWideScope({ run: runOf(run), entries }) : computeScope({ run: runOf(run), entries, ...current });
+  const scope = scopeOf(input, current);
   try {
     const observed = await observeWorld(input.drivers, contextOf(run), scope, input.now(), input.signal);
     return decide({ run: runOf(run), entries, observed, decisions: input.decisions, intent, now: observed.now, consumedMs });
   } catch (error) {
     return moveAfterError(input, error, consumedMs);
   }
+}
+
+/** A step under way needs what it asks for; a failure or a wish to end, everything the run touches; an end in mid-step, both. */
+function scopeOf({ run, intent }: PassInput, current: ReturnType<typeof currentStep>): ObservationScope {
+  const entries = entriesOf(run);
+  const wide = computeWideScope({ run: runOf(run), entries });
+  if (current === undefined || current.entry.state === 'Failed') return wide;
+  const own = computeScope({ run: runOf(run), entries, ...current });
+  return intent.end === undefined ? own : mergeScopes(wide, own);
 }
 
 function moveAfterError(input: PassInput, error: unknown, consumedMs: number): Move {

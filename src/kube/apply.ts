@@ -29,5 +29,7 @@ export function isApplied(live: unknown, fields: unknown): boolean {
   }
   if (typeof fields !== 'object' || fields === null) return Object.is(live, fields);
   if (typeof live !== 'object' || live === null) return false;
-  return Object.entries(fields).every(([key, value]) => value === undefined || isApplied(Reflect.get(live, key), value));
+  return Object.entries(fields).every(
+    ([key, value]) => value === undefined || isApplied(Reflect.get(live, key), value),
+  );
 }

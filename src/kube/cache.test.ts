@@ -6,7 +6,12 @@ import type { ConfigMap } from './objects.ts';
 
 function configMap(name: string, resourceVersion: string, owner = 'x', uid = name): ConfigMap {
   const managedFields = [{ manager: 'm', operation: 'Apply' as const }];
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'ns', name, uid, resourceVersion, managedFields }, data: { owner } };
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'ns', name, uid, resourceVersion, managedFields },
+    data: { owner },
+  };
 }
 
 const make = () => {
@@ -18,7 +23,8 @@ const make = () => {
   const listen = () =>
     cache.addHandler({
       added: (object) => seen.push(`+${object.metadata.name}@${object.metadata.resourceVersion}`),
-      updated: (object, old) => seen.push(`~${object.metadata.name}@${old.metadata.resourceVersion}>${object.metadata.resourceVersion}`),
+      updated: (object, old) =>
+        seen.push(`~${object.metadata.name}@${old.metadata.resourceVersion}>${object.metadata.resourceVersion}`),
       deleted: (old) => seen.push(`-${old.metadata.name}`),
     });
   return { cache, seen, listen };
@@ -63,7 +69,10 @@ describe('cache', () => {
     const name = { namespace: 'ns', name: 'a' };
     assert.equal(cache.isAtLeast(name, '3'), undefined);
     cache.replaced([configMap('a', '1')], '2');
-    assert.deepEqual([cache.isAtLeast(name, '2'), cache.isAtLeast(name, '3'), cache.isAtLeast(name, 'abc')], [true, false, undefined]);
+    assert.deepEqual(
+      [cache.isAtLeast(name, '2'), cache.isAtLeast(name, '3'), cache.isAtLeast(name, 'abc')],
+      [true, false, undefined],
+    );
     cache.deleted(configMap('a', '10'));
     assert.equal(cache.isAtLeast(name, '9'), true);
     cache.progressed('12');

@@ -122,7 +122,10 @@ export function createCache<T extends KubeObject>(options: CacheOptions<T>): Cac
       for (const item of items) {
         const old = objects.get(objectKeyOf(item.metadata));
         // The same version is the same object: a relist must not wake every controller for every object.
-        if (old?.metadata.uid === item.metadata.uid && old?.metadata.resourceVersion === item.metadata.resourceVersion) {
+        if (
+          old?.metadata.uid === item.metadata.uid &&
+          old?.metadata.resourceVersion === item.metadata.resourceVersion
+        ) {
           continue;
         }
         put(item);

@@ -14,7 +14,15 @@ import { silentLogger } from '../shared/logger.ts';
 import { createClient } from './client.ts';
 import { createCredentialSource } from './credentials.ts';
 import { evictPod } from './evict.ts';
-import { KubeError, isAlreadyExists, isConflict, isNotFound, isOutcomeUnknown, isTooManyRequests, isUnreachable } from './kube-error.ts';
+import {
+  KubeError,
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  isOutcomeUnknown,
+  isTooManyRequests,
+  isUnreachable,
+} from './kube-error.ts';
 import type { ConfigMap } from './objects.ts';
 import { configMaps, deployments, pods } from './resources.ts';
 import { createTransport } from './transport.ts';
@@ -84,7 +92,10 @@ describe('client over HTTPS', () => {
     const applied = { ...configMap('a'), data: { z: '3' } };
     const got = await client.apply(configMaps, applied, { fieldManager: 'belay' });
     assert.deepEqual(got.data, { y: '2', z: '3' });
-    await assert.rejects(client.replace(configMaps, { ...got, metadata: { ...got.metadata, resourceVersion: '1' } }), isConflict);
+    await assert.rejects(
+      client.replace(configMaps, { ...got, metadata: { ...got.metadata, resourceVersion: '1' } }),
+      isConflict,
+    );
     await assert.rejects(client.delete(configMaps, at, { uid: 'other' }), isConflict);
     await client.delete(configMaps, at, { uid: got.metadata.uid ?? '' });
     assert.equal(await client.find(configMaps, at), undefined);
@@ -103,7 +114,8 @@ describe('client over HTTPS', () => {
 
   it('lists again without pages when the continue token expired', async () => {
     for (let i = 0; i < 700; i++) memory.seed(configMaps, configMap(`n-${i}`));
-    server.fault = (request) => (request.query.has('continue') ? { kind: 'status', status: 410, reason: 'Expired' } : undefined);
+    server.fault = (request) =>
+      request.query.has('continue') ? { kind: 'status', status: 410, reason: 'Expired' } : undefined;
     const { items } = await client.list(configMaps, {});
     assert.equal(items.length, 700);
   });
@@ -112,7 +124,10 @@ describe('client over HTTPS', () => {
     await client.as('system:serviceaccount:team:deployer').find(configMaps, at);
     const headers = server.requests[0]?.headers ?? {};
     assert.equal(headers['impersonate-user'], 'system:serviceaccount:team:deployer');
-    assert.equal(headers['impersonate-group'], 'system:serviceaccounts, system:serviceaccounts:team, system:authenticated');
+    assert.equal(
+      headers['impersonate-group'],
+      'system:serviceaccounts, system:serviceaccounts:team, system:authenticated',
+    );
   });
 
   it('waits as long as Retry-After says, for reads and for writes', async () => {
@@ -150,7 +165,10 @@ describe('client over HTTPS', () => {
     let error: unknown;
     void client.get(configMaps, at).catch((e: unknown) => (error = e));
     await until(() => error !== undefined, clock, 1000);
-    assert.deepEqual([error instanceof KubeError && error.reason, clock.monotonic() - startedAt >= 30_000], ['Timeout', true]);
+    assert.deepEqual(
+      [error instanceof KubeError && error.reason, clock.monotonic() - startedAt >= 30_000],
+      ['Timeout', true],
+    );
     const stop = new AbortController();
     const aborted = client.get(configMaps, at, stop.signal).catch((e: unknown) => e);
     stop.abort();
@@ -213,7 +231,8 @@ describe('client and its credentials', () => {
     const tokenFile = join(folder, 'token');
     writeFileSync(tokenFile, 'old\n');
     const server = await startFakeApiServer({ client: createMemoryClient({ clock }) });
-    server.fault = (request) => (request.headers.authorization === 'Bearer new' ? undefined : { kind: 'status', status: 401 });
+    server.fault = (request) =>
+      request.headers.authorization === 'Bearer new' ? undefined : { kind: 'status', status: 401 };
     const user = { authProvider: { name: 'tokenFile', config: { tokenFile } } };
     const credentials = createCredentialSource({ load: configFor(server, user), clock });
     const transport = createTransport({ credentials, logger: silentLogger });
@@ -253,7 +272,9 @@ describe('client and its credentials', () => {
       writeFileSync(caFile, second.ca);
       await clock.advance(10_000);
       let answer: unknown = 'none';
-      void createClient({ transport, clock, logger: silentLogger }).find(configMaps, at).then((value) => (answer = value));
+      void createClient({ transport, clock, logger: silentLogger })
+        .find(configMaps, at)
+        .then((value) => (answer = value));
       await until(() => answer !== 'none', clock);
       assert.equal(answer, undefined);
     } finally {

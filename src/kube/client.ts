@@ -77,9 +77,7 @@ function clientFor(requester: Requester, identity: Record<string, string | strin
       return send(write(options, { method: 'PATCH', path, body: patch, contentType }));
     },
     async delete(resource, name, options = {}) {
-      await request(
-        write(options, { method: 'DELETE', path: objectPath(resource, name), body: deleteBody(options) }),
-      );
+      await request(write(options, { method: 'DELETE', path: objectPath(resource, name), body: deleteBody(options) }));
     },
     podLog(name, options, signal) {
       const path = `/api/v1/namespaces/${encodeURIComponent(name.namespace ?? '')}/pods/${encodeURIComponent(name.name)}/log`;

@@ -126,7 +126,14 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       try {
         const now = clock.monotonic();
         const event = newEvent(options, regarding, facts);
-        const key = JSON.stringify([event.regarding, event.type, event.reason, event.action, event.note, event.related]);
+        const key = JSON.stringify([
+          event.regarding,
+          event.type,
+          event.reason,
+          event.action,
+          event.note,
+          event.related,
+        ]);
         const present = series.get(key);
         if (present === undefined || now - present.lastAt > seriesEndsAfterMs) {
           forgetOld(now);
@@ -185,7 +192,13 @@ function freshMetadata(regarding: ObjectReference): Event['metadata'] {
 /** The version is left out: with it, every event of a changing object would be a series of its own. */
 function referenceTo({ apiVersion, kind, metadata }: KubeObject): ObjectReference {
   const { namespace, name, uid } = metadata;
-  return { apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) };
+  return {
+    apiVersion,
+    kind,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+  };
 }
 
 function withSeries(event: Event, count: number, clock: Clock): Event {

@@ -116,7 +116,12 @@ describe('leader election', () => {
     for (const renewTime of ['2025-01-01T00:00:00.000000Z', '2030-01-01T00:00:00.000000Z']) {
       const { world, server } = make();
       const spec = { holderIdentity: 'gone', leaseDurationSeconds: 15, renewTime, leaseTransitions: 7 };
-      createMemoryClient({ clock: world, server }).seed(leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { ...lease }, spec });
+      createMemoryClient({ clock: world, server }).seed(leases, {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { ...lease },
+        spec,
+      });
       const one = createProcess(world, server, 'one');
       await world.advance(14_000);
       assert.equal(one.elector.isLeader(), false);
@@ -129,7 +134,9 @@ describe('leader election', () => {
     const { world, server } = make();
     const one = createProcess(world, server, 'one');
     await world.advance(1_000);
-    server.interceptors.push(() => Promise.reject(new KubeError({ status: 0, reason: 'ConnectionLost', message: 'away' })));
+    server.interceptors.push(() =>
+      Promise.reject(new KubeError({ status: 0, reason: 'ConnectionLost', message: 'away' })),
+    );
     await world.advance(8_900);
     assert.equal(one.elector.isLeader(), true);
     await world.advance(100);
@@ -151,6 +158,17 @@ describe('leader election', () => {
     assert.deepEqual([one.elector.isLeader(), one.seen.lost, one.elector.epoch()], [true, 0, 0]);
   });
 
+  it('gives up when the lease names another holder, whatever the epoch says', async () => {
+    const { world, server } = make();
+    const one = createProcess(world, server, 'one');
+    await world.advance(1_000);
+    const admin = createMemoryClient({ clock: world, server });
+    await admin.mergePatch(leases, lease, { spec: { holderIdentity: 'somebody' } });
+    await world.advance(3_000);
+    assert.deepEqual([one.elector.isLeader(), one.seen.lost], [false, 1]);
+    assert.equal((await admin.get(leases, lease)).spec?.holderIdentity, 'somebody');
+  });
+
   it('ends a call to a server that does not answer in time for a second one', async () => {
     const { world, server } = make();
     const one = createProcess(world, server, 'one');
@@ -160,8 +178,7 @@ describe('leader election', () => {
     await world.advance(5_000);
     isHanging = false;
     await world.advance(10_000);
-    // The memory client cannot end a hanging call by its signal, so leadership is lost, never kept by mistake.
-    assert.equal(one.elector.isLeader(), false);
+    assert.deepEqual([one.elector.isLeader(), one.seen.lost], [true, 0]);
     one.stop.abort();
   });
 

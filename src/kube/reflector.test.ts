@@ -46,7 +46,8 @@ function createFragileWatcher(memory: MemoryClient) {
           if (!isSilent) yield event;
         }
         // A half-open connection does not end by itself either.
-        if (isSilent && !signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        if (isSilent && !signal.aborted)
+          await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
         if (failure !== undefined) throw failure;
       } finally {
         open.delete(handle);
@@ -69,7 +70,16 @@ function start(clock: ManualClock, memory: MemoryClient, random = () => 0) {
     },
   };
   let hasEnded = false;
-  const options = { resource: configMaps, selection: {}, client, watcher: fragile.watcher, sink: cache, clock, logger: silentLogger, random };
+  const options = {
+    resource: configMaps,
+    selection: {},
+    client,
+    watcher: fragile.watcher,
+    sink: cache,
+    clock,
+    logger: silentLogger,
+    random,
+  };
   const ended = runReflector(options, stop.signal).then(() => (hasEnded = true));
   return { ...fragile, cache, stop, lists, ended, hasEnded: () => hasEnded };
 }
@@ -78,7 +88,9 @@ const error = (status: number, reason: string, retryAfterMs?: number): KubeError
   new KubeError({ status, reason, message: reason, retryAfterMs });
 
 const contents = (objects: readonly ConfigMap[]) =>
-  objects.map(({ metadata, data }) => `${metadata.name}@${metadata.resourceVersion} ${JSON.stringify(data)}`).sort();
+  objects
+    .map(({ metadata, data }) => `${metadata.name}@${metadata.resourceVersion} ${JSON.stringify(data)}`)
+    .toSorted();
 
 async function setUp() {
   const clock = createManualClock();
@@ -182,7 +194,11 @@ describe('reflector', () => {
       const watches = run.queries.length;
       run.stop.abort();
       await clock.advance(600_000);
-      assert.deepEqual([run.hasEnded(), run.queries.length - watches, run.open.size, clock.pendingTimers()], [true, 0, 0, 0], moment);
+      assert.deepEqual(
+        [run.hasEnded(), run.queries.length - watches, run.open.size, clock.pendingTimers()],
+        [true, 0, 0, 0],
+        moment,
+      );
     }
   });
 
@@ -190,8 +206,15 @@ describe('reflector', () => {
     const step = fc.oneof(
       fc.record({ do: fc.constant('write' as const), name: fc.constantFrom('a', 'b', 'c', 'd'), value: fc.nat(3) }),
       fc.record({ do: fc.constant('delete' as const), name: fc.constantFrom('a', 'b', 'c', 'd') }),
-      fc.record({ do: fc.constant('break' as const), how: fc.constantFrom('reset', '410', '429', '500', '403', 'end', 'silence') }),
-      fc.record({ do: fc.constant('failNext' as const), verb: fc.constantFrom('list', 'watch'), status: fc.constantFrom(0, 429, 500, 503) }),
+      fc.record({
+        do: fc.constant('break' as const),
+        how: fc.constantFrom('reset', '410', '429', '500', '403', 'end', 'silence'),
+      }),
+      fc.record({
+        do: fc.constant('failNext' as const),
+        verb: fc.constantFrom('list', 'watch'),
+        status: fc.constantFrom(0, 429, 500, 503),
+      }),
       fc.record({ do: fc.constant('compact' as const) }),
       fc.record({ do: fc.constant('advance' as const), ms: fc.constantFrom(0, 10, 1_000, 40_000, 400_000) }),
     );
@@ -246,7 +269,9 @@ async function play(
     case 'write': {
       const live = await memory.find(configMaps, at(step.name));
       const data = { value: String(step.value) };
-      await (live === undefined ? memory.create(configMaps, configMap(step.name, data)) : memory.mergePatch(configMaps, at(step.name), { data }));
+      await (live === undefined
+        ? memory.create(configMaps, configMap(step.name, data))
+        : memory.mergePatch(configMaps, at(step.name), { data }));
       return;
     }
     case 'delete':
@@ -254,7 +279,12 @@ async function play(
       return;
     case 'break': {
       const status = Number(step.how);
-      const what = step.how === 'end' || step.how === 'silence' ? step.how : Number.isNaN(status) ? error(0, 'ConnectionLost') : error(status, 'Broken');
+      const what =
+        step.how === 'end' || step.how === 'silence'
+          ? step.how
+          : Number.isNaN(status)
+            ? error(0, 'ConnectionLost')
+            : error(status, 'Broken');
       for (const one of run.open) one.breakWith(what);
       return;
     }

@@ -125,8 +125,8 @@ async function watchOnce<T extends KubeObject>(
  * inside the server, the same position is tried again: a list of everything would only add to its load.
  */
 function mustListAgain(error: unknown): boolean {
-  if (!(error instanceof KubeError) || error.status === 410) return true;
+  if (!(error instanceof KubeError) || error.reason === 'Malformed') return true;
   if (error.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge')) return true;
-  if (error.reason === 'Malformed') return true;
+  // 410 above all; after 403 or 404 the list will say whether anything is there.
   return error.status >= 400 && error.status < 500 && error.status !== 429;
 }

@@ -99,7 +99,9 @@ export function createRequester(options: RequesterOptions): Requester {
 
   return {
     request: (call) =>
-      withDeadline({ clock, afterMs: options.deadlineMs ?? 30_000, signal: call.signal }, (signal) => run(call, signal)),
+      withDeadline({ clock, afterMs: options.deadlineMs ?? 30_000, signal: call.signal }, (signal) =>
+        run(call, signal),
+      ),
     clockSkewMs: () => skewMs,
   };
 }

@@ -6,7 +6,12 @@ function namespaced<T extends KubeObject>(group: string, version: string, plural
   return { group, version, plural, kind, namespaced: true };
 }
 
-function clusterScoped<T extends KubeObject>(group: string, version: string, plural: string, kind: string): Resource<T> {
+function clusterScoped<T extends KubeObject>(
+  group: string,
+  version: string,
+  plural: string,
+  kind: string,
+): Resource<T> {
   return { group, version, plural, kind, namespaced: false };
 }
 
@@ -37,12 +42,7 @@ export const controllerRevisions = namespaced<k.ControllerRevision>(
 );
 export const jobs = namespaced<k.Job>('batch', 'v1', 'jobs', 'Job');
 export const leases = namespaced<k.Lease>('coordination.k8s.io', 'v1', 'leases', 'Lease');
-export const endpointSlices = namespaced<k.EndpointSlice>(
-  'discovery.k8s.io',
-  'v1',
-  'endpointslices',
-  'EndpointSlice',
-);
+export const endpointSlices = namespaced<k.EndpointSlice>('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
 /** The newer of the two Event APIs; both show the same objects. */
 export const events = namespaced<k.Event>('events.k8s.io', 'v1', 'events', 'Event');
 export const podDisruptionBudgets = namespaced<k.PodDisruptionBudget>(
@@ -57,12 +57,7 @@ export const horizontalPodAutoscalers = namespaced<k.HorizontalPodAutoscaler>(
   'horizontalpodautoscalers',
   'HorizontalPodAutoscaler',
 );
-export const storageClasses = clusterScoped<k.StorageClass>(
-  'storage.k8s.io',
-  'v1',
-  'storageclasses',
-  'StorageClass',
-);
+export const storageClasses = clusterScoped<k.StorageClass>('storage.k8s.io', 'v1', 'storageclasses', 'StorageClass');
 export const csiDrivers = clusterScoped<k.CSIDriver>('storage.k8s.io', 'v1', 'csidrivers', 'CSIDriver');
 
 export const volumeSnapshots = namespaced<k.VolumeSnapshot>(

@@ -96,17 +96,35 @@ export interface KubeClient {
   /** As `get`; undefined when there is none. */
   find<T extends KubeObject>(resource: Resource<T>, name: ObjectName, signal?: AbortSignal): Promise<T | undefined>;
   /** All pages. */
-  list<T extends KubeObject>(resource: Resource<T>, options: ListOptions, signal?: AbortSignal): Promise<{ items: T[]; resourceVersion: string }>;
+  list<T extends KubeObject>(
+    resource: Resource<T>,
+    options: ListOptions,
+    signal?: AbortSignal,
+  ): Promise<{ items: T[]; resourceVersion: string }>;
   create<T extends KubeObject>(resource: Resource<T>, object: T, options?: WriteOptions): Promise<T>;
   /** Server-side apply of the fields given, and no others. */
   apply<T extends KubeObject>(resource: Resource<T>, object: KubeObject & object, options: ApplyOptions): Promise<T>;
   /** PUT; a `metadata.resourceVersion` in `object` is a precondition. */
   replace<T extends KubeObject>(resource: Resource<T>, object: T, options?: WriteOptions): Promise<T>;
-  jsonPatch<T extends KubeObject>(resource: Resource<T>, name: ObjectName, patch: readonly JsonPatchOperation[], options?: WriteOptions): Promise<T>;
-  mergePatch<T extends KubeObject>(resource: Resource<T>, name: ObjectName, patch: object, options?: WriteOptions): Promise<T>;
+  jsonPatch<T extends KubeObject>(
+    resource: Resource<T>,
+    name: ObjectName,
+    patch: readonly JsonPatchOperation[],
+    options?: WriteOptions,
+  ): Promise<T>;
+  mergePatch<T extends KubeObject>(
+    resource: Resource<T>,
+    name: ObjectName,
+    patch: object,
+    options?: WriteOptions,
+  ): Promise<T>;
   delete(resource: Resource, name: ObjectName, options?: DeleteOptions): Promise<void>;
   /** Container log tail, for the deployment log. */
-  podLog(name: ObjectName, options: { container?: string; tailLines: number; previous?: boolean }, signal?: AbortSignal): Promise<string>;
+  podLog(
+    name: ObjectName,
+    options: { container?: string; tailLines: number; previous?: boolean },
+    signal?: AbortSignal,
+  ): Promise<string>;
   /** SelfSubjectAccessReview and the like: POST, answer returned. */
   post<T>(path: string, body: object, signal?: AbortSignal): Promise<T>;
   /** The same server as somebody else (`Impersonate-User`), sharing connections. */
@@ -133,5 +151,9 @@ export interface WatchEvent<T extends KubeObject> {
  * otherwise; an ERROR line, such as 410, is thrown as the error it carries. Aborting the signal ends it.
  */
 export interface KubeWatcher {
-  watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
+  watch<T extends KubeObject>(
+    resource: Resource<T>,
+    options: WatchOptions,
+    signal: AbortSignal,
+  ): AsyncIterable<WatchEvent<T>>;
 }

@@ -26,7 +26,12 @@ export function createWatcher(options: { transport: Transport; clock: Clock }): 
         const response = await withDeadline({ clock, afterMs: headersWithinMs, signal: stream.signal }, (deadline) => {
           const abort = (): void => stream.abort(deadline.reason);
           deadline.addEventListener('abort', abort, { once: true });
-          return transport.send({ method: 'GET', path: watchPath(path, query), signal: stream.signal, lane: 'watches' });
+          return transport.send({
+            method: 'GET',
+            path: watchPath(path, query),
+            signal: stream.signal,
+            lane: 'watches',
+          });
         });
         if (response.status !== 200) throw fromAnswer(what, response, await response.text());
         yield* readEvents<T>(what, response.body);

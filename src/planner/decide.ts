@@ -52,6 +52,8 @@ export function decide(input: DecideInput): Move {
   if (current.step.skip !== undefined) {
     return { kind: 'advance', changes: [{ id: current.step.id, state: 'Skipped', reason: 'PlannedSkip', message: current.step.skip }] };
   }
+  // Begun before it is looked at: an attempt has its own operation, and answers to the one before do not count.
+  if (current.entry.state === 'Pending') return { kind: 'advance', changes: [{ id: current.step.id, state: 'Running', message: '' }] };
   return toMove(current.step, evaluateCurrent(input, current));
 }
 
@@ -94,7 +96,7 @@ export function toMove(step: Step, verdict: StepVerdict): Move {
 function assertHeld(context: StepContext, entries: readonly StepEntry[]): StepVerdict | undefined {
   if (context.step.action === 'Undrain' || context.step.action === 'Preflight' || context.step.action === 'Cleanup') return undefined;
   const { seen } = seeMembers(context.observed, heldMembers(context.run.spec, entries));
-  const back = seen.find((member) => member.pool.canHold && (member.seen.state === 'Serving' || !member.seen.held));
+  const back = seen.find((member) => member.pool.canHold && (!member.seen.held || (member.seen.state !== 'Drained' && member.seen.state !== 'Draining')));
   if (back === undefined) return undefined;
   if (back.seen.foreign !== '') {
     const blocker = { type: 'Foreign', object: `pool/${back.ref.pool}` };

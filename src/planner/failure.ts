@@ -6,14 +6,16 @@ import { hasBegun, journalOf, recordOf, type GroupRecord } from './journal.ts';
 import { isHeldBack, membersOf, seeMembers } from './members.ts';
 import { contextOf, toMove, type DecideInput } from './decide.ts';
 import type { Move, RollbackMethod, RollbackOrder } from './move.ts';
-import { claimsKey, drainedKey, snapshotKey } from './steps/keys.ts';
+import { claimsKey, drainedKey, resumedKey, snapshotKey } from './steps/keys.ts';
 import { mergeHandles } from './journal.ts';
 import type { ValidDecision } from './verdict.ts';
 
 type Current = { step: Step; entry: StepEntry };
 
 export function decideAfterFailure(input: DecideInput, current: Current): Move {
-  const resume = decisionAfter(input.decisions, current.entry, 'Resume');
+  const used = mergeHandles(input.run.spec, input.entries);
+  const unused = input.decisions.filter((decision) => used[resumedKey(decision.name)] === undefined);
+  const resume = decisionAfter(unused, current.entry, 'Resume');
   if (resume?.approved === true) return resumeAt(input, current, resume);
   if (input.run.spec.purpose !== 'Upgrade') return decideFailedRollback(input, current);
   return putBackIntact(input, current) ?? wayBack(input, current);
@@ -169,7 +171,9 @@ function resumeAt(input: DecideInput, current: Current, decision: ValidDecision)
   const from = lifted >= 0 && lifted < failedAt ? lifted : failedAt;
   const message = `resumed by ${decision.by}: ${decision.reason}`;
   const changes = rows.slice(from, failedAt + 1).filter((row) => row.entry.state !== 'Skipped' && row.entry.state !== 'Pending');
-  return { kind: 'advance', changes: changes.map((row) => ({ id: row.step.id, state: 'Pending', reason: 'Resumed', message })) };
+  // One word, one resumption: the next failure asks again.
+  const record = { [resumedKey(decision.name)]: current.step.id };
+  return { kind: 'advance', changes: changes.map((row) => ({ id: row.step.id, state: 'Pending', reason: 'Resumed', message, record })) };
 }
 
 /** Gives everything back that is ours, then ends. */

@@ -10,6 +10,7 @@ export interface StepChange {
   readonly state: StepState;
   readonly reason?: string;
   readonly message: string;
+  readonly record?: Readonly<Record<string, string>>;
 }
 
 /** What a rollback run is to do. */

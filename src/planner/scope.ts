@@ -3,7 +3,7 @@ import type { Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { MemberRef } from './effects.ts';
 import { journalOf, mergeHandles } from './journal.ts';
 import { membersOf, membersOfPool, workloadsOf } from './members.ts';
-import type { ObservationScope } from './observed.ts';
+import { settingKey, workloadKey, type ObservationScope } from './observed.ts';
 import { settingChanges } from './steps/configure.ts';
 import { claimsKey, drainedKey, revisionKey, settingsKey, snapshotKey } from './steps/keys.ts';
 import { probeRequests } from './steps/probe.ts';
@@ -27,6 +27,23 @@ export function computeWideScope(input: Pick<ScopeInput, 'run' | 'entries'>): Ob
     groups: spec.groups.map((group) => group.name),
     workloads: spec.groups.flatMap(workloadsOf),
     pools: [...pools].toSorted().map((pool) => ({ pool, members: membersOfPool(spec, pool) })),
+  };
+}
+
+/** Both looks in one; what either names is looked at once. */
+export function mergeScopes(a: ObservationScope, b: ObservationScope): ObservationScope {
+  const both = <Item>(left: readonly Item[], right: readonly Item[], key: (item: Item) => string): Item[] => [
+    ...new Map([...left, ...right].map((item) => [key(item), item])).values(),
+  ];
+  return {
+    groups: both(a.groups, b.groups, (name) => name),
+    workloads: both(a.workloads, b.workloads, workloadKey),
+    pools: both(a.pools, b.pools, ({ pool }) => pool),
+    snapshots: both(a.snapshots, b.snapshots, ({ snapshot }) => snapshot),
+    restores: both(a.restores, b.restores, ({ claim }) => claim),
+    probes: both(a.probes, b.probes, (id) => id),
+    saved: both(a.saved, b.saved, ({ name }) => name),
+    settings: both(a.settings, b.settings, settingKey),
   };
 }
 

@@ -75,7 +75,7 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
 
   return {
     pools: {
-      observe: promised((context, pool) => look(pool, () => seePoolNow(world, pool, context.upgradeSet))),
+      observe: promised((context, pool) => look(pool, () => seePoolNow(world, pool, context))),
       request: promised((operation, effect) => request(operation, effect, () => performOnMember(world, operation, effect))),
     },
     workloads: {

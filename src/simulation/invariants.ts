@@ -4,7 +4,7 @@ import type { Effect, MemberRef, WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
 import { isServing, podsOf } from './pools.ts';
 import { claimOf, lostWrites } from './storage.ts';
-import { provenKey, templateHash, type SimPool, type SimWorkload, type World } from './world.ts';
+import { provenKey, templateHash, type Call, type SimPool, type SimWorkload, type World } from './world.ts';
 
 type EffectInvariant = (world: World, operation: Operation, effect: Effect) => string | undefined;
 type InstantInvariant = (world: World) => string | undefined;
@@ -169,18 +169,19 @@ export function checkOnce(world: World): string[] {
   return [...seen].filter(([, count]) => count > 1).map(([key, count]) => `onceAtMost: ${key} was made ${count} times`);
 }
 
-/** So many calls in a row that change nothing are a loop that eats the API server. */
+/** So many calls in so long that change nothing are a loop that eats the API server. */
 const maxIdleCalls = 20;
+const idleWindowMs = 10_000;
 
 /** What was asked and not yet followed by the world is asked again with a pause, not at once. */
 export function checkCalm(world: World): string[] {
   const broken = new Set<string>();
-  let row = 0;
-  for (const [index, call] of world.calls.entries()) {
-    const before = world.calls[index - 1];
-    const same = before !== undefined && before.operation === call.operation && before.kind === call.kind && before.target === call.target;
-    row = same && !call.changed ? row + 1 : 0;
-    if (row > maxIdleCalls) broken.add(`noHotLoop: ${call.kind} ${call.target} again and again`);
+  let row: Call[] = [];
+  for (const call of world.calls) {
+    const before = row.at(-1);
+    const same = before?.operation === call.operation && before.kind === call.kind && before.target === call.target;
+    row = call.changed || !same ? [call] : [...row.filter((other) => call.at - other.at < idleWindowMs), call];
+    if (row.length > maxIdleCalls) broken.add(`noHotLoop: ${call.kind} ${call.target} again and again`);
   }
   return [...broken];
 }

@@ -11,6 +11,7 @@ import {
   type SnapshotObservation,
   type WorkloadObservation,
 } from '../planner/observed.ts';
+import { drainedKey } from '../planner/steps/keys.ts';
 import { adminOf, connectionsOf, foreignTo, isServing, podsOf } from './pools.ts';
 import { claimOf } from './storage.ts';
 import { isRolledOut } from './workloads.ts';
@@ -73,8 +74,13 @@ function claimsOf(world: World, workload: SimWorkload): ClaimObservation[] {
   return claims;
 }
 
-/** @param upgradeSet whose own doing is not foreign */
-export function seePoolNow(world: World, name: string, upgradeSet: string): PoolObservation {
+/** Whose own doing is not foreign, and what the journal says of members. */
+export interface Asker {
+  readonly upgradeSet: string;
+  readonly handles: Readonly<Record<string, string>>;
+}
+
+export function seePoolNow(world: World, name: string, asker: Asker): PoolObservation {
   const pool = world.pools.get(name);
   if (pool === undefined) {
     const why = `pool ${name} does not exist`;
@@ -85,14 +91,14 @@ export function seePoolNow(world: World, name: string, upgradeSet: string): Pool
     pool: name,
     canHold: pool.canHold,
     reachable: down.length === 0 ? { known: true, value: true } : { known: false, why: down.join(', ') },
-    members: pool.members.map((member) => seeMember(world, pool, member, { upgradeSet, down: down.join(', ') })),
+    members: pool.members.map((member) => seeMember(world, pool, member, { ...asker, down: down.join(', ') })),
     minServing: pool.minServing,
     settleMs: pool.settleMs,
     countsConnections: pool.countsConnections,
   };
 }
 
-function seeMember(world: World, pool: SimPool, member: SimMember, about: { upgradeSet: string; down: string }): MemberObservation {
+function seeMember(world: World, pool: SimPool, member: SimMember, about: Asker & { down: string }): MemberObservation {
   const state = about.down === '' ? stateOf(world, pool, member) : 'Unknown';
   const counted = pool.countsConnections && state !== 'Unknown';
   return {
@@ -103,8 +109,14 @@ function seeMember(world: World, pool: SimPool, member: SimMember, about: { upgr
       : { known: false, why: about.down === '' ? 'nothing counts the connections' : about.down },
     foreign: foreignTo(pool, member.member, about.upgradeSet),
     detail: about.down,
-    held: pool.kind === 'haproxy' || pool.held.has(member.workload),
+    held: pool.kind === 'service' ? pool.held.has(member.workload) : !hasForgotten(pool, member, about),
   };
+}
+
+/** HAProxy holds by its own state; a process that restarted lets a member in that the journal says is out. */
+function hasForgotten(pool: SimPool, member: SimMember, { handles }: Asker): boolean {
+  const drained = handles[drainedKey({ pool: pool.name, member: member.member, workload: { kind: 'StatefulSet', name: '' } })] === 'ours';
+  return drained && pool.instances.some((instance) => adminOf(instance, member.member).state === 'ready');
 }
 
 function stateOf(world: World, pool: SimPool, member: SimMember): MemberState {
@@ -115,8 +127,9 @@ function stateOf(world: World, pool: SimPool, member: SimMember): MemberState {
     pool.kind === 'service'
       ? pods.every((pod) => !pod.labels.has(pool.name)) && pool.instances.some((instance) => adminOf(instance, member.member).state !== 'ready')
       : pool.instances.every((instance) => adminOf(instance, member.member).state !== 'ready');
-  if (!isOut) return 'Down';
-  return anyRotation || connectionsOf(world, pool, member) > 0 ? 'Draining' : 'Drained';
+  const isMixed = new Set(pool.instances.map((instance) => adminOf(instance, member.member).state === 'ready')).size > 1;
+  if (!isOut && !isMixed) return 'Down';
+  return isMixed || anyRotation || connectionsOf(world, pool, member) > 0 ? 'Draining' : 'Drained';
 }
 
 export function seeSnapshotNow(world: World, snapshot: string, claim: string): SnapshotObservation {

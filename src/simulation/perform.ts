@@ -17,7 +17,9 @@ export function performOnMember(world: World, operation: Operation, effect: Effe
   const by = operation.upgradeSet;
   switch (effect.kind) {
     case 'HoldMember':
-      if (pool.kind !== 'service' || !pool.canHold || pool.held.has(member.workload)) return false;
+      // Where the load balancer itself holds, this repairs what a restarted process forgot.
+      if (pool.kind === 'haproxy') return setMember(world, { pool, member, state: 'drain', by });
+      if (!pool.canHold || pool.held.has(member.workload)) return false;
       pool.held.add(member.workload);
       return true;
     case 'DrainMember':

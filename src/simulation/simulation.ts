@@ -2,7 +2,6 @@
 import { Pacer } from '../engine/pacer.ts';
 import { Stopwatch } from '../engine/stopwatch.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
-import type { Drivers } from '../drivers/contract.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import { RetryError } from '../shared/errors.ts';
 import type { EpochMs } from '../shared/clock.ts';
@@ -41,8 +40,8 @@ export interface SimulationOptions {
   readonly seed?: number;
   /** How much time may pass. */
   readonly limitMs?: number;
-  /** What stands between the drivers and the engine, such as a test's count of calls. */
-  readonly wrapDrivers?: (drivers: Drivers) => Drivers;
+  /** Check every object against its schema. Default true; a story told a thousand times needs it once. */
+  readonly validates?: boolean;
 }
 
 export interface SimulationResult {
@@ -84,7 +83,7 @@ export class Simulation {
     this.#crash = options.crash ?? crashPlan();
     this.#random = options.seed === undefined ? undefined : seededRandom(options.seed);
     this.#pending = [...(options.events ?? [])];
-    this.store = new SimStore(this.world, (write) => this.#tellWrite(write));
+    this.store = new SimStore(this.world, (write) => this.#tellWrite(write), options.validates ?? true);
     this.#process = new SimProcess(this.#crash);
     this.#drivers = this.#makeDrivers();
     this.#stopwatch = new Stopwatch(() => this.world.clock.monotonic());
@@ -164,7 +163,7 @@ export class Simulation {
           objects: this.objects,
           store: this.store,
           process: this.#process,
-          drivers: this.#options.wrapDrivers?.(this.#drivers) ?? this.#drivers,
+          drivers: this.#drivers,
           stopwatch: this.#stopwatch,
           pacer: this.#pacer,
           epoch: this.#epoch,
@@ -230,8 +229,8 @@ export class Simulation {
 
   #tellWrite({ run, before }: StatusWrite): void {
     const name = run.metadata.name;
-    for (const entry of run.status?.steps ?? []) {
-      const old = before?.steps.find((other) => other.id === entry.id);
+    for (const [index, entry] of (run.status?.steps ?? []).entries()) {
+      const old = before?.steps[index];
       if (old?.state === entry.state && (old?.attempt ?? 0) === entry.attempt) continue;
       if (entry.state === 'Pending' && entry.attempt === 0) continue;
       const step = run.spec.steps.find((other) => other.id === entry.id);

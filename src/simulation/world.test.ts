@@ -44,7 +44,7 @@ function setState(world: World, member: string, state: 'ready' | 'drain' | 'main
 }
 
 const stateOf = (world: World, member: string): string =>
-  seePoolNow(world, 'web', 'portal').members.find((candidate) => candidate.member === member)?.state ?? 'none';
+  seePoolNow(world, 'web', { upgradeSet: 'portal', handles: {} }).members.find((candidate) => candidate.member === member)?.state ?? 'none';
 
 describe('simulated cluster', () => {
   it('serves at the beginning', () => {
@@ -132,7 +132,7 @@ describe('simulated cluster', () => {
     const { world } = twoServers();
     personSets(world, 'web', 'web-1', 'maint');
     assert.throws(() => setState(world, 'web-1', 'ready'), /somebody else/);
-    assert.equal(seePoolNow(world, 'web', 'portal').members[0]?.foreign, 'maint set by somebody else on web-lb-0');
+    assert.equal(seePoolNow(world, 'web', { upgradeSet: 'portal', handles: {} }).members[0]?.foreign, 'maint set by somebody else on web-lb-0');
   });
 
   it('does not know a member while one of two processes is down, and forgets its word when it restarts', () => {

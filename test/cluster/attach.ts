@@ -81,7 +81,8 @@ export async function attachCluster(options: { stateDir: string }): Promise<Clus
     execArgs,
     run: (argv, runOptions) => run(execArgs(argv), runOptions),
     kubectl,
-    helm: (args, runOptions) => run([tool('helm'), ...args], { ...runOptions, env: { ...runOptions?.env, KUBECONFIG: paths.kubeconfig } }),
+    helm: (args, runOptions) =>
+      run([tool('helm'), ...args], { ...runOptions, env: { ...runOptions?.env, KUBECONFIG: paths.kubeconfig } }),
     importImage: (archive, reference) => importImage(paths.containerdSocket, archive, reference),
     stopApiServer: () => stopApiServer(stateDir),
     startApiServer: () => startApiServer(stateDir, kubectl),
@@ -124,7 +125,8 @@ export async function waitForApi(kubectl: Cluster['kubectl'], server: Daemon): P
   await waitFor({
     what: 'the API server to be ready',
     timeoutMs: 60_000,
-    check: async () => ((await kubectl(['get', '--raw', '/readyz'], { timeoutMs: 10_000 })).stdout === 'ok' ? true : undefined),
+    check: async () =>
+      (await kubectl(['get', '--raw', '/readyz'], { timeoutMs: 10_000 })).stdout === 'ok' ? true : undefined,
     abort: () => assertRunning(server),
   });
 }
@@ -154,7 +156,12 @@ async function killContainers(socket: string): Promise<void> {
   const ctr = ['ctr', '--address', socket, '--namespace', 'k8s.io', 'task'];
   const { stdout } = await run([...ctr, 'ls', '--quiet']);
   // One that ended by itself meanwhile is no error.
-  await Promise.all(stdout.split('\n').filter(Boolean).map((id) => tryRun([...ctr, 'kill', '--signal', 'SIGKILL', '--all', id])));
+  await Promise.all(
+    stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((id) => tryRun([...ctr, 'kill', '--signal', 'SIGKILL', '--all', id])),
+  );
 }
 
 function writeFaults(dir: string, faults: CsiFaults): void {

@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -100,7 +110,9 @@ export async function ensureTools(options: EnsureToolsOptions): Promise<ToolPath
 
 function hashInputs(): string {
   const hash = createHash('sha256').update(linkerFlags).update(JSON.stringify(packages));
-  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(go|mod|sum)$/.test(file));
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /\.(go|mod|sum)$/.test(file),
+  );
   for (const file of files.toSorted()) hash.update(`\0${file}\0`).update(readFileSync(join(source, file)));
   return hash.digest('hex').slice(0, 16);
 }

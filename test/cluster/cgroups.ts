@@ -16,7 +16,8 @@ function hierarchies(): string[] {
 /** Makes the top cgroup of a node in every hierarchy. */
 export function createCgroups(name: string): void {
   for (const hierarchy of hierarchies()) {
-    if (hierarchy === mountPoint) writeFileSync(join(hierarchy, 'cgroup.subtree_control'), '+cpu +cpuset +io +memory +pids');
+    if (hierarchy === mountPoint)
+      writeFileSync(join(hierarchy, 'cgroup.subtree_control'), '+cpu +cpuset +io +memory +pids');
     const path = join(hierarchy, name);
     mkdirSync(path, { recursive: true });
     // A v1 cpuset starts empty, and nothing can run in an empty one.

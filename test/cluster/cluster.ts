@@ -54,9 +54,12 @@ export async function startCluster(options: StartClusterOptions): Promise<Cluste
   } catch (error) {
     const detail = failureDetail(stateDir);
     await downCluster({ stateDir });
-    throw new Error(`cluster ${options.name} did not start: ${error instanceof Error ? error.message : String(error)}${detail}`, {
-      cause: error,
-    });
+    throw new Error(
+      `cluster ${options.name} did not start: ${error instanceof Error ? error.message : String(error)}${detail}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -92,7 +95,9 @@ async function prepare({ name, stateDir, tools }: StartClusterOptions): Promise<
   for (const folder of [paths.run, paths.logs, join(paths.logs, 'pods'), paths.config, paths.csi, paths.kubelet]) {
     mkdirSync(folder, { recursive: true });
   }
-  const slot = await createNetwork(name, (claimed) => writeState(stateDir, { name, slot: claimed, tools: toolPaths, daemons: [] }));
+  const slot = await createNetwork(name, (claimed) =>
+    writeState(stateDir, { name, slot: claimed, tools: toolPaths, daemons: [] }),
+  );
   createCgroups(clusterId(name));
   const { node, pods, firstService } = addresses(slot);
   const { credentials } = await createCredentials({
@@ -131,7 +136,8 @@ async function waitForContainerd(socket: string): Promise<void> {
   await waitFor({
     what: 'containerd to answer',
     timeoutMs: readyWithinMs,
-    check: async () => (await run(['ctr', '--address', socket, 'version'], { timeoutMs: 10_000 })).code === 0 || undefined,
+    check: async () =>
+      (await run(['ctr', '--address', socket, 'version'], { timeoutMs: 10_000 })).code === 0 || undefined,
   });
 }
 
@@ -156,7 +162,11 @@ async function waitUntilUsable(cluster: Cluster, apiService: string): Promise<vo
   const ready = '{.status.conditions[?(@.type=="Ready")].status}';
   await until('the node to be ready', ['get', 'node', name, '-o', `jsonpath=${ready}`], (output) => output === 'True');
   // The scheduler keeps pods off a new node until a controller has seen it ready.
-  await until('the node to be schedulable', ['get', 'node', name, '-o', 'jsonpath={.spec.taints}'], (output) => output === '');
+  await until(
+    'the node to be schedulable',
+    ['get', 'node', name, '-o', 'jsonpath={.spec.taints}'],
+    (output) => output === '',
+  );
   const drivers = ['get', 'csinode', name, '-o', 'jsonpath={.spec.drivers[*].name}'];
   await until('the CSI driver to be registered', drivers, (output) => output === driverName);
   const account = ['get', 'serviceaccount', 'default', '--ignore-not-found', '-o', 'name'];
@@ -164,7 +174,8 @@ async function waitUntilUsable(cluster: Cluster, apiService: string): Promise<vo
   await waitFor({
     what: 'kube-proxy to write its rules',
     timeoutMs: readyWithinMs,
-    check: async () => (await cluster.run(['nft', 'list', 'table', 'ip', 'kube-proxy'])).stdout.includes(apiService) || undefined,
+    check: async () =>
+      (await cluster.run(['nft', 'list', 'table', 'ip', 'kube-proxy'])).stdout.includes(apiService) || undefined,
     abort: parts,
   });
   // A part that nothing above depends on may have ended, too.

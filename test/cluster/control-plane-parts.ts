@@ -38,9 +38,27 @@ export async function createCredentials(options: {
   const { dir } = options;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const [caFile, caKeyFile] = [join(dir, 'ca.crt'), join(dir, 'ca.key')];
-  await openssl(['-x509', '-keyout', caKeyFile, '-out', caFile, '-subj', '/CN=test-cluster', ...usage('keyCertSign,cRLSign,digitalSignature')]);
-  const names = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', 'localhost'];
-  const alternatives = [...names.map((name) => `DNS:${name}`), ...options.addresses.map((address) => `IP:${address}`)].join(',');
+  await openssl([
+    '-x509',
+    '-keyout',
+    caKeyFile,
+    '-out',
+    caFile,
+    '-subj',
+    '/CN=test-cluster',
+    ...usage('keyCertSign,cRLSign,digitalSignature'),
+  ]);
+  const names = [
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+    'localhost',
+  ];
+  const alternatives = [
+    ...names.map((name) => `DNS:${name}`),
+    ...options.addresses.map((address) => `IP:${address}`),
+  ].join(',');
   const signed = async (name: string, subject: string, extension: string): Promise<KeyPair> => {
     const pair = { certificate: join(dir, `${name}.crt`), key: join(dir, `${name}.key`) };
     const signer = ['-x509', '-CA', caFile, '-CAkey', caKeyFile, '-addext', 'basicConstraints=critical,CA:FALSE'];
@@ -89,7 +107,11 @@ function writeKubeconfig(file: string, access: { server: string; caFile: string;
 }
 
 export const admin: Identity = { file: 'admin', user: 'admin', groups: ['system:masters'] };
-export const controllerManager: Identity = { file: 'controller-manager', user: 'system:kube-controller-manager', groups: [] };
+export const controllerManager: Identity = {
+  file: 'controller-manager',
+  user: 'system:kube-controller-manager',
+  groups: [],
+};
 
 export function etcdArgs(options: { dataDir: string; client: string; peer: string }): string[] {
   return [

@@ -1,8 +1,16 @@
+import { randomInt } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { admin, apiServerArgs, controllerManager, controllerManagerArgs, createCredentials, etcdArgs } from './control-plane-parts.ts';
-import type { ToolPaths } from './build-tools.ts';
+import {
+  admin,
+  apiServerArgs,
+  controllerManager,
+  controllerManagerArgs,
+  createCredentials,
+  etcdArgs,
+} from './control-plane-parts.ts';
+import type { ToolName, ToolPaths } from './build-tools.ts';
 import { waitFor } from './poll.ts';
 import { assertRunning, run, startDaemon, stopDaemon } from './process.ts';
 import type { Daemon, RunResult } from './process.ts';
@@ -30,7 +38,7 @@ const readyWithinMs = 60_000;
 
 /**
  * Starts etcd, kube-apiserver and (by default) kube-controller-manager on free loopback ports.
- * Everything ends with this process, too, as far as it ends by itself or by SIGINT or SIGTERM.
+ * Everything ends with this process, however that ends.
  * @throws Error with the end of the log when a part does not start; nothing is left behind then
  */
 export async function startControlPlane(options: {
@@ -40,27 +48,10 @@ export async function startControlPlane(options: {
 }): Promise<ControlPlane> {
   const dir = resolve(options.dir);
   mkdirSync(dir, { recursive: true });
-  const [clientPort, peerPort, port] = await freePorts(3);
-  const server = `https://127.0.0.1:${port}`;
-  const etcd = `http://127.0.0.1:${clientPort}`;
-  const daemons = new Map<string, Daemon>();
-  const killAll = () => daemons.forEach((daemon) => process.kill(-daemon.pid, 'SIGKILL'));
-  const onExit = () => ignoreErrors(killAll);
-  process.once('exit', onExit);
-
-  const start = async (name: string, tool: Parameters<ToolPaths['path']>[0], args: readonly string[]) => {
-    const argv = [options.tools.path(tool), ...args];
-    daemons.set(name, await startDaemon({ name, argv, logFile: join(dir, `${name}.log`), env: {} }));
-  };
-  const stopAll = async () => {
-    process.off('exit', onExit);
-    for (const daemon of [...daemons.values()].toReversed()) await stopDaemon(daemon, { signal: 'SIGKILL' });
-    daemons.clear();
-    rmSync(dir, { recursive: true, force: true });
-  };
-  const check = () => daemons.forEach(assertRunning);
-
+  const parts = createParts(dir, options.tools);
   try {
+    const [clientPort = 0, peerPort = 0, port = 0] = await freePorts(3);
+    const server = `https://127.0.0.1:${port}`;
     const { credentials, tokens } = await createCredentials({
       dir: join(dir, 'credentials'),
       addresses: ['127.0.0.1', '10.96.0.1'],
@@ -68,65 +59,78 @@ export async function startControlPlane(options: {
       server,
     });
     const kubeconfig = join(credentials.dir, 'admin.kubeconfig');
-    const kubectl = (args: readonly string[], runOptions: { stdin?: string } = {}) =>
+    const kubectl: ControlPlane['kubectl'] = (args, runOptions) =>
       run([options.tools.path('kubectl'), `--kubeconfig=${kubeconfig}`, ...args], runOptions);
-    await start('etcd', 'etcd', etcdArgs({ dataDir: join(dir, 'etcd'), client: etcd, peer: `http://127.0.0.1:${peerPort}` }));
+
+    const etcd = `http://127.0.0.1:${clientPort}`;
+    const peer = `http://127.0.0.1:${peerPort}`;
+    await parts.start('etcd', etcdArgs({ dataDir: join(dir, 'etcd'), client: etcd, peer }));
+    const apiArgs = apiServerArgs({ credentials, address: '127.0.0.1', port, etcd, serviceRange });
     const startApiServer = async () => {
-      const args = apiServerArgs({ credentials, address: '127.0.0.1', port: port ?? 0, etcd, serviceRange });
       // The endpoints of the `kubernetes` Service may not be loopback addresses, and nobody uses them here.
-      await start('kube-apiserver', 'kube-apiserver', [...args, '--endpoint-reconciler-type=none']);
-      await waitFor({
-        what: 'the API server to be ready',
-        timeoutMs: readyWithinMs,
-        check: async () => ((await kubectl(['get', '--raw', '/readyz'])).stdout === 'ok' ? true : undefined),
-        abort: check,
-      });
+      await parts.start('kube-apiserver', [...apiArgs, '--endpoint-reconciler-type=none']);
+      const ready = async () => (await kubectl(['get', '--raw', '/readyz'])).stdout === 'ok';
+      await parts.until('the API server to be ready', ready);
     };
     await startApiServer();
     if (options.controllerManager !== false) {
-      await start('kube-controller-manager', 'kube-controller-manager', controllerManagerArgs({ credentials, serviceRange }));
-      await waitFor({
-        what: 'the controller manager to make the default service account',
-        timeoutMs: readyWithinMs,
-        check: async () => (await kubectl(['get', 'serviceaccount', 'default', '-n', 'default', '-o', 'name'])).stdout || undefined,
-        abort: check,
-      });
+      await parts.start('kube-controller-manager', controllerManagerArgs({ credentials, serviceRange }));
+      const account = ['get', 'serviceaccount', 'default', '-n', 'default', '-o', 'name'];
+      await parts.until('the default service account', async () => (await kubectl(account)).stdout !== '');
     }
-    const stopApiServer = async () => {
-      const daemon = daemons.get('kube-apiserver');
-      // Killed: open watches would hold up an orderly end for seconds.
-      if (daemon) await stopDaemon(daemon, { signal: 'SIGKILL' });
-      daemons.delete('kube-apiserver');
-    };
-    return { kubeconfig, server, token: tokens.get(admin.file) ?? '', kubectl, stopApiServer, startApiServer, stop: stopAll };
+    const token = tokens.get(admin.file) ?? '';
+    const stopApiServer = () => parts.stop('kube-apiserver');
+    return { kubeconfig, server, token, kubectl, stopApiServer, startApiServer, stop: parts.stopAll };
   } catch (error) {
-    await stopAll();
+    await parts.stopAll();
     throw error;
   }
 }
 
-/** Ports that were free a moment ago, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map((server) => {
-      const { promise, resolve: done, reject } = Promise.withResolvers<number>();
-      server.once('error', reject);
-      server.listen(0, '127.0.0.1', () => {
-        const address = server.address();
-        done(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-      return promise;
-    }),
-  );
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
+/** The processes of one control plane. */
+function createParts(dir: string, tools: ToolPaths) {
+  const daemons = new Map<string, Daemon>();
+  return {
+    async start(name: ToolName, args: readonly string[]): Promise<void> {
+      // The kernel kills it when we die; `setpriv` becomes the program, so the pid stays.
+      const argv = ['setpriv', '--pdeathsig', 'KILL', '--', tools.path(name), ...args];
+      daemons.set(name, await startDaemon({ name, argv, logFile: join(dir, `${name}.log`), env: {} }));
+    },
+    /** Gives up early when any of them has ended. */
+    until(what: string, isTrue: () => Promise<boolean>): Promise<true> {
+      const abort = () => daemons.forEach(assertRunning);
+      return waitFor({ what, timeoutMs: readyWithinMs, check: async () => (await isTrue()) || undefined, abort });
+    },
+    async stop(name: ToolName): Promise<void> {
+      const daemon = daemons.get(name);
+      // Killed: open watches would hold up an orderly end for seconds.
+      if (daemon) await stopDaemon(daemon, { signal: 'SIGKILL' });
+      daemons.delete(name);
+    },
+    async stopAll(): Promise<void> {
+      for (const daemon of [...daemons.values()].toReversed()) await stopDaemon(daemon, { signal: 'SIGKILL' });
+      daemons.clear();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
 }
 
-function ignoreErrors(action: () => void): void {
-  try {
-    action();
-  } catch {
-    // The process is ending; what is gone already need not be stopped.
+/** Ports that were free a moment ago, all different. */
+async function freePorts(count: number): Promise<number[]> {
+  const found = new Set<number>();
+  // Below the range from which outgoing connections take theirs: a client may not take one before we do.
+  for (let tries = 0; tries < 100 && found.size < count; tries++) {
+    const port = randomInt(20_000, 32_000);
+    if (await isFree(port)) found.add(port);
   }
+  if (found.size < count) throw new Error('found no free ports between 20000 and 32000');
+  return [...found];
+}
+
+function isFree(port: number): Promise<boolean> {
+  const { promise, resolve: done } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.once('error', () => done(false));
+  server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+  return promise;
 }

@@ -19,7 +19,21 @@ export async function baseEntries(base: ImageBase): Promise<TarEntry[]> {
 }
 
 function skeleton(): TarEntry[] {
-  const folders = ['bin', 'dev', 'etc', 'etc/ssl', 'etc/ssl/certs', 'home', 'proc', 'sys', 'usr', 'usr/bin', 'usr/local', 'usr/local/bin', 'var'];
+  const folders = [
+    'bin',
+    'dev',
+    'etc',
+    'etc/ssl',
+    'etc/ssl/certs',
+    'home',
+    'proc',
+    'sys',
+    'usr',
+    'usr/bin',
+    'usr/local',
+    'usr/local/bin',
+    'var',
+  ];
   const authorities = '/etc/ssl/certs/ca-certificates.crt';
   return [
     ...folders.map((path): TarEntry => ({ kind: 'directory', path, mode: 0o755 })),

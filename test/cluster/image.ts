@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { baseEntries } from './image-base.ts';
@@ -35,7 +44,9 @@ export interface BuiltImage {
  */
 export async function buildImage(options: ImageOptions): Promise<BuiltImage> {
   const base = await baseEntries(options.base ?? 'scratch');
-  const own = withParents(Object.entries(options.files).flatMap(([path, source]) => entriesOf(path.replace(/^\//, ''), source)));
+  const own = withParents(
+    Object.entries(options.files).flatMap(([path, source]) => entriesOf(path.replace(/^\//, ''), source)),
+  );
   // The base first and by itself: a changed program then leaves the large layer as it is.
   const layers = [base, own].filter((entries) => entries.length > 0).map((entries) => createTar(entries));
   const config = blob({
@@ -44,7 +55,9 @@ export async function buildImage(options: ImageOptions): Promise<BuiltImage> {
     config: {
       User: options.user ?? '65532',
       Entrypoint: options.entrypoint,
-      Env: Object.entries({ PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', ...options.env }).map(([key, value]) => `${key}=${value}`),
+      Env: Object.entries({ PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', ...options.env }).map(
+        ([key, value]) => `${key}=${value}`,
+      ),
       WorkingDir: options.workingDir ?? '/',
     },
     rootfs: { type: 'layers', diff_ids: layers.map(digestOf) },
@@ -55,7 +68,10 @@ export async function buildImage(options: ImageOptions): Promise<BuiltImage> {
     config: descriptor('application/vnd.oci.image.config.v1+json', config),
     layers: layers.map((layer) => descriptor('application/vnd.oci.image.layer.v1.tar', layer)),
   });
-  const reference = { 'io.containerd.image.name': `${options.name}:${options.tag}`, 'org.opencontainers.image.ref.name': options.tag };
+  const reference = {
+    'io.containerd.image.name': `${options.name}:${options.tag}`,
+    'org.opencontainers.image.ref.name': options.tag,
+  };
   const index = blob({
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.index.v1+json',

@@ -1,13 +1,19 @@
 import { z } from 'zod';
 import { run } from './process.ts';
 
-const indexSchema = z.object({ manifests: z.array(z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) })).min(1) });
+const indexSchema = z.object({
+  manifests: z.array(z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) })).min(1),
+});
 
 /**
  * Imports the first image of an OCI archive.
  * @returns "name@sha256:…"; containerd finds the image by it and by `name:tag`
  */
-export async function importImage(socket: string, archive: string, reference: { name: string; tag: string }): Promise<string> {
+export async function importImage(
+  socket: string,
+  archive: string,
+  reference: { name: string; tag: string },
+): Promise<string> {
   const ctr = ['ctr', '--address', socket, '--namespace', 'k8s.io', 'images'];
   const { stdout } = await run(['tar', '--extract', '--to-stdout', '--file', archive, 'index.json']);
   const index: unknown = JSON.parse(stdout);

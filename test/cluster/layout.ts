@@ -40,7 +40,13 @@ export function writeState(stateDir: string, state: ClusterState): void {
 export const slots = 16;
 
 /** Address ranges of one slot; they never overlap, so that one cluster's packets cannot reach another. */
-export function addresses(slot: number): { outside: string; node: string; pods: string; services: string; firstService: string } {
+export function addresses(slot: number): {
+  outside: string;
+  node: string;
+  pods: string;
+  services: string;
+  firstService: string;
+} {
   return {
     outside: `10.231.255.${slot * 4 + 1}`,
     node: `10.231.255.${slot * 4 + 2}`,

@@ -20,7 +20,12 @@ export const storageObjects = {
       kind: 'CSIDriver',
       metadata: { name: driverName },
       // Owned by the pod's group like a real disk would be.
-      spec: { attachRequired: false, podInfoOnMount: false, fsGroupPolicy: 'File', volumeLifecycleModes: ['Persistent'] },
+      spec: {
+        attachRequired: false,
+        podInfoOnMount: false,
+        fsGroupPolicy: 'File',
+        volumeLifecycleModes: ['Persistent'],
+      },
     },
     storageClass('belay-immediate', 'Immediate'),
     storageClass('belay-wait', 'WaitForFirstConsumer'),

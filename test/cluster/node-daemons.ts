@@ -40,7 +40,13 @@ export interface DaemonOptions {
 
 export function apiServer({ slot, credentials }: DaemonOptions): DaemonSpec {
   const { node, services } = addresses(slot);
-  const args = apiServerArgs({ credentials, address: node, port: apiPort, etcd: 'http://127.0.0.1:2379', serviceRange: services });
+  const args = apiServerArgs({
+    credentials,
+    address: node,
+    port: apiPort,
+    etcd: 'http://127.0.0.1:2379',
+    serviceRange: services,
+  });
   return { name: 'kube-apiserver', command: 'kube-apiserver', args };
 }
 
@@ -64,7 +70,11 @@ export function workers(options: DaemonOptions): DaemonSpec[] {
       command: 'kube-controller-manager',
       args: controllerManagerArgs({ credentials, serviceRange: services }),
     },
-    { name: 'kube-scheduler', command: 'kube-scheduler', args: [kubeconfig('scheduler'), '--leader-elect=false', '--secure-port=0'] },
+    {
+      name: 'kube-scheduler',
+      command: 'kube-scheduler',
+      args: [kubeconfig('scheduler'), '--leader-elect=false', '--secure-port=0'],
+    },
     {
       name: 'kube-proxy',
       command: 'kube-proxy',

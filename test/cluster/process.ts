@@ -89,7 +89,13 @@ export async function startDaemon(options: {
     await promise;
     child.unref();
     const pid = child.pid ?? 0;
-    return { name: options.name, argv: [...options.argv], logFile: options.logFile, pid, startTime: startTimeOf(pid) ?? '' };
+    return {
+      name: options.name,
+      argv: [...options.argv],
+      logFile: options.logFile,
+      pid,
+      startTime: startTimeOf(pid) ?? '',
+    };
   } finally {
     closeSync(log);
   }
@@ -112,7 +118,10 @@ export function isRunning(daemon: Daemon): boolean {
 }
 
 /** Ends one process and waits until it is gone; a process that ignores the signal is killed after `graceMs`. */
-export async function stopDaemon(daemon: Daemon, options: { signal?: NodeJS.Signals; graceMs?: number } = {}): Promise<void> {
+export async function stopDaemon(
+  daemon: Daemon,
+  options: { signal?: NodeJS.Signals; graceMs?: number } = {},
+): Promise<void> {
   if (!isRunning(daemon)) return;
   signalProcess(daemon.pid, options.signal ?? 'SIGTERM');
   const gone = () => (isRunning(daemon) ? undefined : true);

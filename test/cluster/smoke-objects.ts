@@ -12,12 +12,21 @@ export function webObjects(image: string): unknown {
   };
   const claim = {
     metadata: { name: 'data' },
-    spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'belay-wait', resources: { requests: { storage: '16Mi' } } },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'belay-wait',
+      resources: { requests: { storage: '16Mi' } },
+    },
   };
   // httpd ignores SIGTERM as the first process of a container.
   const podSpec = { terminationGracePeriodSeconds: 1, securityContext: { fsGroup: 65532 }, containers: [container] };
   return list(
-    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: labels, ports: [{ port: 80, targetPort: 8080 }] } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { selector: labels, ports: [{ port: 80, targetPort: 8080 }] },
+    },
     {
       apiVersion: 'apps/v1',
       kind: 'StatefulSet',
@@ -76,7 +85,12 @@ export function clientPod(image: string): unknown {
   };
   const env = [{ name: 'NODE_EXTRA_CA_CERTS', value: `${account}/ca.crt` }];
   const container = { name: 'client', image, imagePullPolicy: 'Never', args: ['-e', script], env, securityContext };
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'client' }, spec: { restartPolicy: 'Never', containers: [container] } };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'client' },
+    spec: { restartPolicy: 'Never', containers: [container] },
+  };
 }
 
 /** Fills in who created a ConfigMap, to see that mutating policies work. */
@@ -97,7 +111,12 @@ export function authorPolicy(): unknown {
         mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression } }],
       },
     },
-    { apiVersion: admission, kind: 'MutatingAdmissionPolicyBinding', metadata: { name: 'author' }, spec: { policyName: 'author' } },
+    {
+      apiVersion: admission,
+      kind: 'MutatingAdmissionPolicyBinding',
+      metadata: { name: 'author' },
+      spec: { policyName: 'author' },
+    },
   );
 }
 

@@ -1,6 +1,6 @@
 /** Run by hand: brings a cluster up, uses every part of it once and shows that nothing is left afterwards. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureTools } from './build-tools.ts';
@@ -16,8 +16,8 @@ const log = (line: string) => console.log(`${((performance.now() - begin) / 1000
 
 async function main(): Promise<void> {
   const tools = await ensureTools({ log });
-  const before = await footprint();
-  const stateDir = join(mkdtempSync(join(tmpdir(), 'belay-smoke-')), 'state');
+  const parent = mkdtempSync(join(tmpdir(), 'belay-smoke-'));
+  const stateDir = join(parent, 'state');
   const cluster = await startCluster({ name: 'smoke', stateDir, tools, log });
   try {
     const images = await importImages(cluster);
@@ -37,9 +37,10 @@ async function main(): Promise<void> {
     await cluster.down();
     log('cluster is down');
   }
-  assert.deepEqual(await footprint(), before);
+  assert.deepEqual(await traces(cluster), []);
   assert.ok(!existsSync(stateDir));
-  log('nothing is left: processes, mounts, namespaces, routes and cgroups are as before');
+  rmSync(parent, { recursive: true });
+  log('nothing is left: no process, mount, namespace, address, cgroup or log link');
 }
 
 async function importImages(cluster: Cluster): Promise<{ busybox: string; node: string }> {
@@ -50,12 +51,16 @@ async function importImages(cluster: Cluster): Promise<{ busybox: string; node: 
     assert.equal(byDigest, `${reference.name}@${built.digest}`);
     return byDigest;
   };
-  const images = { busybox: await importOne('busybox', ['/bin/sh']), node: await importOne('node', ['/usr/local/bin/node']) };
+  const images = {
+    busybox: await importOne('busybox', ['/bin/sh']),
+    node: await importOne('node', ['/usr/local/bin/node']),
+  };
   log('images are imported');
   return images;
 }
 
-const apply = (cluster: Cluster, object: unknown) => cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify(object) });
+const apply = (cluster: Cluster, object: unknown) =>
+  cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify(object) });
 
 async function webReady(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['rollout', 'status', 'statefulset/web', '--timeout=60s']);
@@ -69,14 +74,21 @@ async function serve(cluster: Cluster, image: string): Promise<void> {
   const { stdout: address } = await cluster.kubectl(['get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}']);
   assert.equal(await get(cluster, `http://${address}/hello`), 'before');
   assert.equal(await get(cluster, 'http://web.default.svc/hello'), 'before');
-  const { stdout: imageId } = await cluster.kubectl(['get', 'pod', 'web-0', '-o', 'jsonpath={.status.containerStatuses[0].imageID}']);
+  const { stdout: imageId } = await cluster.kubectl([
+    'get',
+    'pod',
+    'web-0',
+    '-o',
+    'jsonpath={.status.containerStatuses[0].imageID}',
+  ]);
   assert.match(imageId, /@?sha256:/);
   log('a StatefulSet serves through its Service, by address and by name');
 }
 
 /** By a program of its own inside the namespace; Debian's static busybox crashes when it looks up names. */
 function get(cluster: Cluster, url: string): Promise<string> {
-  const script = 'fetch(process.argv[1], { signal: AbortSignal.timeout(2000) }).then((r) => r.text()).then(console.log)';
+  const script =
+    'fetch(process.argv[1], { signal: AbortSignal.timeout(2000) }).then((r) => r.text()).then(console.log)';
   return waitFor({
     what: url,
     timeoutMs: 20_000,
@@ -144,7 +156,10 @@ async function interruptions(cluster: Cluster): Promise<void> {
   await cluster.startApiServer();
   log('the Service serves while the API server is down, and it is back');
   const restarts = async () =>
-    Number((await cluster.kubectl(['get', 'pod', 'web-0', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}'])).stdout);
+    Number(
+      (await cluster.kubectl(['get', 'pod', 'web-0', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}']))
+        .stdout,
+    );
   const restartsBefore = await restarts();
   await cluster.stopNodeContainers();
   await waitFor({
@@ -157,18 +172,20 @@ async function interruptions(cluster: Cluster): Promise<void> {
   log('containers that are killed are started again');
 }
 
-/** What a cluster leaves traces in; equal before and after. */
-async function footprint(): Promise<unknown> {
-  const lines = (text: string) => text.split('\n').filter((line) => /belay-smoke|\/cni-/.test(line));
-  const processes = (await run(['ps', '-eo', 'args'])).stdout;
-  return {
-    processes: lines(processes).filter((line) => !line.includes('smoke.ts')),
-    mounts: lines(readFileSync('/proc/self/mountinfo', 'utf8')),
-    namespaces: (await run(['ip', 'netns', 'list'])).stdout,
-    routes: (await run(['ip', 'route', 'list'])).stdout,
-    links: (await run(['ip', '-brief', 'link'])).stdout,
-    cgroups: readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' }).filter((path) => path.includes('belay-smoke')),
-  };
+/** What is left of this cluster in the places where it leaves traces; other clusters may come and go meanwhile. */
+async function traces(cluster: Cluster): Promise<string[]> {
+  const ours = [cluster.stateDir, 'belay-smoke', ` ${cluster.hostAddress}/30`];
+  const places = await Promise.all([
+    run(['ps', '-eo', 'args']),
+    run(['ip', 'netns', 'list']),
+    run(['ip', '-brief', 'address']),
+    run(['find', '/run', '/sys/fs/cgroup', '-maxdepth', '2', '-name', 'belay-smoke']),
+    run(['find', '/var/log/containers', '-lname', `${cluster.stateDir}/*`]),
+  ]);
+  const lines = [...places.map(({ stdout }) => stdout), readFileSync('/proc/self/mountinfo', 'utf8')]
+    .join('\n')
+    .split('\n');
+  return lines.filter((line) => ours.some((text) => line.includes(text)));
 }
 
 await main();

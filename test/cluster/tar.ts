@@ -24,7 +24,11 @@ function encodeEntry(entry: TarEntry): Buffer[] {
   const mode = entry.kind === 'link' ? 0o777 : entry.mode;
   const long = [...longRecord('path', path), ...longRecord('linkpath', link)].join('');
   const extension = Buffer.from(long);
-  const main = [header({ path, link, mode, size: data.length, type: typeFlags[entry.kind] }), data, padding(data.length)];
+  const main = [
+    header({ path, link, mode, size: data.length, type: typeFlags[entry.kind] }),
+    data,
+    padding(data.length),
+  ];
   if (extension.length === 0) return main;
   const extra = header({ path: 'pax', link: '', mode: 0o644, size: extension.length, type: 'x' });
   return [extra, extension, padding(extension.length), ...main];

@@ -45,7 +45,7 @@ async function killUntilGone(what: string, list: () => Promise<number[]> | numbe
 /** This process and its ancestors: a test inside the namespace may take its own cluster down. */
 function ourselves(): Set<number> {
   const chain = new Set<number>();
-  for (let pid = process.pid; pid > 0 && !chain.has(pid); ) {
+  for (let pid = process.pid; pid > 0 && !chain.has(pid);) {
     chain.add(pid);
     const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '';
     pid = Number(stat.split(')').at(-1)?.trim().split(' ')[1] ?? 0);
@@ -56,7 +56,9 @@ function ourselves(): Set<number> {
 /** Our daemons and what they started, containers excepted: known by an inherited variable, not by a pid that may be stale. */
 function markedProcesses(stateDir: string): number[] {
   const marker = `${markerVariable}=${stateDir}`;
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && environmentOf(name).includes(marker)).map(Number);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && environmentOf(name).includes(marker))
+    .map(Number);
 }
 
 function environmentOf(pid: string): string[] {

@@ -92,8 +92,10 @@ export class Example {
     });
   }
 
-  async remove(): Promise<void> {
-    await this.#options.kubectl(['delete', 'namespace', this.namespace, '--wait=false', '--ignore-not-found']);
+  /** Deletes the namespace with all that is in it; `isAwaited` returns when it is gone. */
+  async remove(isAwaited = false): Promise<void> {
+    const args = ['delete', 'namespace', this.namespace, `--wait=${isAwaited}`, '--ignore-not-found'];
+    await this.#options.kubectl(args, { timeoutMs: 180_000 });
   }
 
   /** Adds a release that follows 1.0.0 and 1.1.0; `image` is a name such as "portal:1.2.0-damage-data". */

@@ -74,10 +74,8 @@ export async function waitForOutcome(example: Example, options: WaitOptions): Pr
 
 function isAtRest(set: UpgradeSet, runs: readonly UpgradeRun[]): boolean {
   const { phase, observedGeneration, run } = set.status ?? {};
-  const newest = runs.at(-1);
   return (
-    newest !== undefined &&
-    run === newest.metadata.name &&
+    runs.some(({ metadata }) => metadata.name === run) &&
     observedGeneration === set.metadata.generation &&
     phase !== undefined &&
     resting.has(phase)

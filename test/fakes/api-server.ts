@@ -141,7 +141,11 @@ async function serve(
   }
 }
 
-function misbehave(fault: Exclude<Fault, { kind: 'resetAfter' }>, request: IncomingMessage, response: ServerResponse): void {
+function misbehave(
+  fault: Exclude<Fault, { kind: 'resetAfter' }>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   if (fault.kind === 'reset') request.socket.resetAndDestroy();
   if (fault.kind !== 'status') return;
   const { status, reason = 'Unknown', retryAfterSeconds } = fault;
@@ -156,8 +160,14 @@ async function act(client: MemoryClient, route: Route | undefined, request: Rece
   const parsed = body === '' ? {} : JSON.parse(body);
   if (resource === undefined) return client.post(request.path, parsed);
   if (name === undefined) {
-    if (method === 'POST') return client.create(resource, withNamespace(parsed, namespace), writeOptions(query, undefined));
-    return listPage(client, resource, { ...selectionOf(query), ...(namespace === undefined ? {} : { namespace }) }, query);
+    if (method === 'POST')
+      return client.create(resource, withNamespace(parsed, namespace), writeOptions(query, undefined));
+    return listPage(
+      client,
+      resource,
+      { ...selectionOf(query), ...(namespace === undefined ? {} : { namespace }) },
+      query,
+    );
   }
   const object: ObjectName = namespace === undefined ? { name } : { namespace, name };
   const write = writeOptions(query, subresource);
@@ -178,7 +188,13 @@ async function act(client: MemoryClient, route: Route | undefined, request: Rece
   }
 }
 
-function patch(client: MemoryClient, resource: Resource, name: ObjectName, request: ReceivedRequest, write: WriteOptions) {
+function patch(
+  client: MemoryClient,
+  resource: Resource,
+  name: ObjectName,
+  request: ReceivedRequest,
+  write: WriteOptions,
+) {
   const parsed = JSON.parse(request.body);
   switch (request.headers['content-type']) {
     case 'application/json-patch+json':
@@ -198,7 +214,10 @@ function patch(client: MemoryClient, resource: Resource, name: ObjectName, reque
 /** Pages by offset; the token of an older version than the last compaction is expired. */
 async function listPage(client: MemoryClient, resource: Resource, options: ListOptions, query: URLSearchParams) {
   const { items, resourceVersion } = await client.list(resource, options);
-  const [offset = 0, version = Number(resourceVersion)] = (query.get('continue') ?? '').split('.').filter(Boolean).map(Number);
+  const [offset = 0, version = Number(resourceVersion)] = (query.get('continue') ?? '')
+    .split('.')
+    .filter(Boolean)
+    .map(Number);
   if (version < client.server.state.collection(resource).compactedAt) {
     throw new KubeError({ status: 410, reason: 'Expired', message: 'the continue token is too old' });
   }
@@ -265,7 +284,9 @@ function selectionOf(query: URLSearchParams): ListOptions {
 
 function writeOptions(query: URLSearchParams, subresource: string | undefined): WriteOptions {
   const dryRun = query.get('dryRun') === 'All';
-  return subresource === 'status' || subresource === 'scale' || subresource === 'eviction' ? { dryRun, subresource } : { dryRun };
+  return subresource === 'status' || subresource === 'scale' || subresource === 'eviction'
+    ? { dryRun, subresource }
+    : { dryRun };
 }
 
 function withNamespace<T extends { metadata: ObjectName }>(object: T, namespace: string | undefined): T {
@@ -277,7 +298,10 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
 }
 
 function sendStatus(response: ServerResponse, error: unknown): void {
-  const failure = error instanceof KubeError ? error : new KubeError({ status: 500, reason: 'InternalError', message: String(error) });
+  const failure =
+    error instanceof KubeError
+      ? error
+      : new KubeError({ status: 500, reason: 'InternalError', message: String(error) });
   sendJson(response, failure.status, statusOf(failure));
 }
 

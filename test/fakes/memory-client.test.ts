@@ -1,6 +1,14 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { fieldConflictsOf, isAlreadyExists, isConflict, isExpired, isInvalid, isNotFound, KubeError } from '../../src/kube/kube-error.ts';
+import {
+  fieldConflictsOf,
+  isAlreadyExists,
+  isConflict,
+  isExpired,
+  isInvalid,
+  isNotFound,
+  KubeError,
+} from '../../src/kube/kube-error.ts';
 import { configMaps, deployments, persistentVolumeClaims, pods, secrets } from '../../src/kube/resources.ts';
 import type { ConfigMap, Deployment, Pod } from '../../src/kube/objects.ts';
 import type { WatchEvent } from '../../src/kube/types.ts';
@@ -115,7 +123,10 @@ describe('memory client', () => {
       { name: 'side', image: 's:1' },
     ];
     const two = await client.apply(deployments, spec(both), { fieldManager: 'belay' });
-    assert.deepEqual(two.spec.template.spec.containers.map((one) => one.name), ['main', 'side']);
+    assert.deepEqual(
+      two.spec.template.spec.containers.map((one) => one.name),
+      ['main', 'side'],
+    );
     const one = await client.apply(deployments, spec(both.slice(0, 1)), { fieldManager: 'belay' });
     assert.deepEqual(one.spec.template.spec.containers, [{ name: 'main', image: 'a:1' }]);
   });
@@ -123,7 +134,10 @@ describe('memory client', () => {
   it('creates by apply and owns what it applied', async () => {
     const { client } = make();
     const got = await client.apply(configMaps, configMap({ a: '1' }), { fieldManager: 'belay' });
-    assert.deepEqual(got.metadata.managedFields?.map(({ manager, operation }) => [manager, operation]), [['belay', 'Apply']]);
+    assert.deepEqual(
+      got.metadata.managedFields?.map(({ manager, operation }) => [manager, operation]),
+      [['belay', 'Apply']],
+    );
   });
 
   it('lists by label and field selectors', async () => {
@@ -137,7 +151,8 @@ describe('memory client', () => {
         status: { phase: name === 'a' ? 'Bound' : 'Pending' },
       });
     }
-    const names = async (options: object) => (await client.list(persistentVolumeClaims, options)).items.map((o) => o.metadata.name);
+    const names = async (options: object) =>
+      (await client.list(persistentVolumeClaims, options)).items.map((o) => o.metadata.name);
     assert.deepEqual(await names({ labelSelector: 'app in (a, b),tier=y' }), ['a', 'b']);
     assert.deepEqual(await names({ labelSelector: 'app!=a,tier' }), ['b', 'c']);
     assert.deepEqual(await names({ labelSelector: '!app' }), []);

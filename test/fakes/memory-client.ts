@@ -1,7 +1,5 @@
 /** An API server inside the process: `KubeClient` and `KubeWatcher` over a store in memory. */
-import { isDeepStrictEqual } from 'node:util';
 import { KubeError, isNotFound } from '../../src/kube/kube-error.ts';
-import { apiVersionOf } from '../../src/kube/resources.ts';
 import type { Clock } from '../../src/shared/clock.ts';
 import type {
   ApplyOptions,
@@ -15,14 +13,25 @@ import type {
 } from '../../src/kube/types.ts';
 import { applyFields, updateOwners } from './memory-fields.ts';
 import type { Owner } from './memory-fields.ts';
-import { isJson, jsonPatch, mergePatch } from './memory-patch.ts';
-import type { Json } from './memory-patch.ts';
+import { jsonPatch, mergePatch } from './memory-patch.ts';
+import { checkPreconditions, fromJson, prepareCreate, settleUpdate, toJson } from './memory-rules.ts';
 import { isSelected } from './memory-selectors.ts';
-import { conflict, createMemoryState, deleteObject, keyOf, notFound } from './memory-state.ts';
+import { createMemoryState, deleteObject, keyOf, notFound } from './memory-state.ts';
 import type { MemoryState } from './memory-state.ts';
 import { copyOf, watchState } from './memory-watch.ts';
 
-type Verb = 'get' | 'list' | 'watch' | 'create' | 'apply' | 'replace' | 'jsonPatch' | 'mergePatch' | 'delete' | 'log' | 'post';
+type Verb =
+  | 'get'
+  | 'list'
+  | 'watch'
+  | 'create'
+  | 'apply'
+  | 'replace'
+  | 'jsonPatch'
+  | 'mergePatch'
+  | 'delete'
+  | 'log'
+  | 'post';
 
 /** One call, as an interceptor sees it before it takes effect. */
 export interface MemoryCall {
@@ -105,7 +114,7 @@ export function createMemoryClient(options: MemoryClientOptions): MemoryClient {
     if (call.isWrite && options.mayWrite?.() === false) throw failure(0, 'Fenced', 'not the leader any more');
     await Promise.resolve();
     if (signal?.aborted === true) throw failure(0, 'Aborted', 'aborted by the caller');
-    for (const intercept of server.interceptors) await intercept(structuredClone(whole));
+    for (const intercept of server.interceptors) await untilAborted(intercept(structuredClone(whole)), signal);
     if (call.isWrite && !call.dryRun) server.writes.push(structuredClone(whole));
   }
 
@@ -118,7 +127,10 @@ export function createMemoryClient(options: MemoryClientOptions): MemoryClient {
     act: () => KubeObject,
   ): Promise<T> {
     const { subresource, dryRun = false, signal } = options;
-    await enter({ verb, isWrite: true, resource: idOf(resource), name: plain(name), subresource, dryRun, body }, signal);
+    await enter(
+      { verb, isWrite: true, resource: idOf(resource), name: plain(name), subresource, dryRun, body },
+      signal,
+    );
     return copyOf<T>(act());
   }
 
@@ -176,7 +188,7 @@ export function createMemoryClient(options: MemoryClientOptions): MemoryClient {
     },
     async list<T extends KubeObject>(resource: Resource<T>, selection = {}, signal?: AbortSignal) {
       await enter({ verb: 'list', isWrite: false, resource: idOf(resource), dryRun: false }, signal);
-      const all = [...state.collection(resource).objects.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+      const all = [...state.collection(resource).objects.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1));
       const items = all.map(([, object]) => object).filter((object) => isSelected(object, selection));
       return { items: items.map((object) => copyOf<T>(object)), resourceVersion: String(state.resourceVersion()) };
     },
@@ -275,85 +287,17 @@ export function createMemoryClient(options: MemoryClientOptions): MemoryClient {
   return client;
 }
 
-/** What the server fills in, and what it does not take from a client, at a create. */
-function prepareCreate(state: MemoryState, resource: Resource, given: KubeObject): KubeObject {
-  const { status: _, ...object } = toJson(given);
-  if (resource.namespaced && (given.metadata.namespace ?? '') === '') {
-    throw failure(400, 'BadRequest', `${resource.kind} needs a namespace`);
+/** As a connection does: the call ends with the signal, whatever the other side is doing. */
+async function untilAborted(work: void | Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (!(work instanceof Promise) || signal === undefined) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(failure(0, 'Aborted', 'aborted by the caller'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
-  const uid = state.nextUid();
-  const { generateName, name } = given.metadata;
-  const metadata: KubeObject['metadata'] = {
-    ...structuredClone(given.metadata),
-    name: name !== undefined && name !== '' ? name : `${generateName ?? ''}${uid.slice(-5)}`,
-    uid,
-    creationTimestamp: state.timestamp(),
-  };
-  if ('spec' in object) metadata.generation = 1;
-  delete metadata.deletionTimestamp;
-  delete metadata.resourceVersion;
-  encodeSecret(resource, object);
-  return { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind, metadata };
-}
-
-/** What an update may change: never identity, only status through its subresource, and nothing else there. */
-function settleUpdate(
-  resource: Resource,
-  before: KubeObject,
-  after: KubeObject,
-  subresource: WriteOptions['subresource'],
-): KubeObject {
-  checkPreconditions(resource, before, after.metadata);
-  const old = toJson(before);
-  const next = structuredClone(toJson(after));
-  if (subresource === 'status') return fromJson({ ...old, ...('status' in next ? { status: next['status'] } : {}) });
-  if (subresource === 'scale') {
-    const replicas = isJson(next['spec']) ? next['spec']['replicas'] : undefined;
-    next['spec'] = { ...(isJson(old['spec']) ? old['spec'] : {}), replicas };
-  }
-  delete next['status'];
-  if ('status' in old) next['status'] = old['status'];
-  encodeSecret(resource, next);
-  const { uid, creationTimestamp, deletionTimestamp, generation, resourceVersion } = before.metadata;
-  const metadata = { ...after.metadata };
-  if (uid !== undefined) metadata.uid = uid;
-  if (creationTimestamp !== undefined) metadata.creationTimestamp = creationTimestamp;
-  if (resourceVersion !== undefined) metadata.resourceVersion = resourceVersion;
-  delete metadata.deletionTimestamp;
-  if (deletionTimestamp !== undefined) {
-    metadata.deletionTimestamp = deletionTimestamp;
-    const added = (metadata.finalizers ?? []).filter((one) => before.metadata.finalizers?.includes(one) !== true);
-    if (added.length > 0) throw failure(422, 'Invalid', 'no new finalizers can be added if the object is being deleted');
-  }
-  if (generation !== undefined) metadata.generation = generation + (isSameSpec(old, next) ? 0 : 1);
-  return { ...next, apiVersion: before.apiVersion, kind: before.kind, metadata };
-}
-
-function isSameSpec(before: Json, after: Json): boolean {
-  const { metadata: _a, status: _b, ...old } = before;
-  const { metadata: _c, status: _d, ...next } = after;
-  return isDeepStrictEqual(old, next);
-}
-
-function checkPreconditions(
-  resource: Resource,
-  live: KubeObject,
-  wanted: { uid?: string | undefined; resourceVersion?: string | undefined },
-): void {
-  if (wanted.uid !== undefined && wanted.uid !== live.metadata.uid) {
-    throw conflict(resource, live.metadata, 'Precondition failed: UID in precondition differs');
-  }
-  const version = wanted.resourceVersion;
-  if (version !== undefined && version !== '' && version !== live.metadata.resourceVersion) {
-    throw conflict(resource, live.metadata, 'the object has been modified; please apply your changes to the latest version');
-  }
-}
-
-function encodeSecret(resource: Resource, object: Json): void {
-  if (resource.plural !== 'secrets' || !isJson(object['stringData'])) return;
-  const encoded = Object.entries(object['stringData']).map(([key, value]) => [key, Buffer.from(String(value)).toString('base64')]);
-  object['data'] = { ...(isJson(object['data']) ? object['data'] : {}), ...Object.fromEntries(encoded) };
-  delete object['stringData'];
 }
 
 const idOf = (resource: Resource): string =>
@@ -362,13 +306,5 @@ const idOf = (resource: Resource): string =>
 const plain = (name: ObjectName): ObjectName =>
   name.namespace === undefined ? { name: name.name } : { namespace: name.namespace, name: name.name };
 
-const failure = (status: number, reason: string, message: string): KubeError => new KubeError({ status, reason, message });
-
-/** The JSON view: undefined members are gone, as on the wire. */
-function toJson(object: KubeObject): Json {
-  return JSON.parse(JSON.stringify(object));
-}
-
-function fromJson(value: unknown): KubeObject {
-  return value as KubeObject;
-}
+const failure = (status: number, reason: string, message: string): KubeError =>
+  new KubeError({ status, reason, message });

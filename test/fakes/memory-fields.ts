@@ -47,7 +47,9 @@ export function leavesOf(object: Json): Map<string, { path: readonly string[]; v
 /** The field that names the items of a list; undefined when the list is atomic. */
 function listKeyOf(list: readonly unknown[]): string | undefined {
   if (list.length === 0 || !list.every(isJson)) return undefined;
-  return listKeys.find((key) => new Set(list.map((item) => item[key])).size === list.length && list[0]?.[key] !== undefined);
+  return listKeys.find(
+    (key) => new Set(list.map((item) => item[key])).size === list.length && list[0]?.[key] !== undefined,
+  );
 }
 
 export interface ApplyInput {
@@ -114,7 +116,10 @@ export function updateOwners(
   const rest = owners
     .filter((owner) => !isWriter(owner))
     .map((owner) => withoutLeaves(owner, new Set([...changed.keys(), ...gone])));
-  const leaves = new Map([...withoutLeaves(mine ?? { ...writer, operation: 'Update', leaves: new Map() }, gone).leaves, ...changed]);
+  const leaves = new Map([
+    ...withoutLeaves(mine ?? { ...writer, operation: 'Update', leaves: new Map() }, gone).leaves,
+    ...changed,
+  ]);
   return [...rest, { ...writer, operation: 'Update' as const, leaves }].filter((owner) => owner.leaves.size > 0);
 }
 
@@ -147,7 +152,11 @@ function conflictError(
     causes: conflicts.map(({ manager, operation, path }) => ({
       reason: 'FieldManagerConflict',
       message: `conflict with "${manager}"${operation === 'Update' ? ' using v1' : ''}`,
-      field: path.map((segment) => (segment.startsWith('f:') ? `.${segment.slice(2)}` : `[${segment.slice(3, -1).replace(':', '=')}]`)).join(''),
+      field: path
+        .map((segment) =>
+          segment.startsWith('f:') ? `.${segment.slice(2)}` : `[${segment.slice(3, -1).replace(':', '=')}]`,
+        )
+        .join(''),
     })),
   });
 }

@@ -82,7 +82,8 @@ function patchArray(parent: unknown[], key: string, operation: JsonPatchOperatio
 }
 
 function requireEqual(value: unknown, operation: JsonPatchOperation): void {
-  if (!isDeepStrictEqual(value ?? null, operation.value ?? null)) throw unprocessable(`testing ${operation.path} failed`);
+  if (!isDeepStrictEqual(value ?? null, operation.value ?? null))
+    throw unprocessable(`testing ${operation.path} failed`);
 }
 
 function unprocessable(message: string): KubeError {

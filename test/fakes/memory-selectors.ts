@@ -44,7 +44,8 @@ function matchesFields(object: KubeObject, selector: string): boolean {
     for (const segment of path.split('.')) {
       found = typeof found === 'object' && found !== null ? Reflect.get(found, segment) : undefined;
     }
-    const isEqual = String(found ?? '') === value;
+    const isEqual =
+      (found === undefined || found === null ? '' : JSON.stringify(found).replace(/^"|"$/g, '')) === value;
     return operator === '!=' ? !isEqual : isEqual;
   });
 }

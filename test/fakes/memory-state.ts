@@ -96,7 +96,9 @@ export function createMemoryState(clock: Clock): MemoryState {
 
 /** As the garbage collector: an object goes with the last of its owners; finalizers hold it. */
 function collectGarbage(state: MemoryState, uid: string): void {
-  const alive = new Set([...state.collections()].flatMap(({ objects }) => [...objects.values()].map((o) => o.metadata.uid)));
+  const alive = new Set(
+    [...state.collections()].flatMap(({ objects }) => [...objects.values()].map((o) => o.metadata.uid)),
+  );
   for (const { resource, objects } of state.collections()) {
     for (const object of [...objects.values()]) {
       const references = object.metadata.ownerReferences ?? [];

@@ -192,8 +192,12 @@ describe('chart', () => {
     const clusterRole = objects.find(
       (object) => object.kind === 'ClusterRole' && object.metadata.name === 'belay-controller',
     );
-    const verbs = new Set(clusterRole?.rules?.flatMap((rule) => rule.verbs));
-    assert.deepEqual([...verbs].toSorted(), ['get', 'list', 'watch']);
+    const verbs = clusterRole?.rules?.flatMap((rule) => rule.verbs) ?? [];
+    assert.deepEqual(
+      verbs.filter((verb) => !['get', 'list', 'watch'].includes(verb)),
+      [],
+    );
+    assert.ok(verbs.length > 0);
   });
 
   it('leaves the controller no write on user objects when every set must bring an account', async () => {

@@ -41,8 +41,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a snapshot is never verified before the restore',
     file: 'src/planner/steps/restore-snapshot.ts',
-    find: 'return seen.ready && seen.verified ? []',
-    replace: 'return seen.ready ? []',
+    find: '&& seen.verified ? []',
+    replace: '? []',
     test: rules('nothing is restored from a snapshot that is not verified'),
   },
   {
@@ -121,5 +121,55 @@ export const mutations: readonly Mutation[] = [
     find: '[...broken, ...serving]',
     replace: '[...serving, ...broken]',
     test: rules('the broken group goes back before the one that still serves'),
+  },
+  {
+    name: 'the driver takes the lock of another run',
+    file: 'src/drivers/workloads/driver.ts',
+    find: `if (holder !== '' && holder !== effect.takeFrom)`,
+    replace: `if (holder === 'nobody')`,
+    test: {
+      file: 'src/drivers/workloads/driver.test.ts',
+      name: 'locks once, refuses another run and takes over from the one it is told',
+    },
+  },
+  {
+    name: 'two that saw a workload free both lock it',
+    file: 'src/drivers/workloads/driver.ts',
+    find: 'metadata: { resourceVersion: workload.metadata.resourceVersion, annotations }',
+    replace: 'metadata: { annotations }',
+    test: {
+      file: 'src/drivers/workloads/driver.test.ts',
+      name: 'lets the later of two locks fail when both saw the workload free',
+    },
+  },
+  {
+    name: 'a snapshot without a handle in the storage is taken for verified',
+    file: 'src/drivers/snapshots/observe.ts',
+    find: `verified: ready && unverifiedBecause(found, content, claim) === ''`,
+    replace: 'verified: ready',
+    test: {
+      file: 'src/drivers/snapshots/csi.test.ts',
+      name: 'is verified only when the bound content has a handle, a size and the right source',
+    },
+  },
+  {
+    name: `a claim of somebody else is restored over`,
+    file: 'src/drivers/snapshots/csi.ts',
+    find: `if (place.state === 'blocked') throw`,
+    replace: `if (place.state === 'absent' && place.message === '') throw`,
+    test: {
+      file: 'src/drivers/snapshots/csi.test.ts',
+      name: 'is blocked by a claim of that name that is not ours, empty or not',
+    },
+  },
+  {
+    name: 'a hold is relied on without having been seen to work',
+    file: 'src/drivers/pools/hold.ts',
+    find: `return made.metadata.labels?.[poolLabel] === undefined ? ''`,
+    replace: `return made.metadata.name !== '' ? ''`,
+    test: {
+      file: 'src/drivers/pools/service.test.ts',
+      name: 'relies on a hold only when a dry-run pod comes without the label',
+    },
   },
 ];

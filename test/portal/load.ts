@@ -54,6 +54,7 @@ interface Acknowledgement {
 }
 
 const requestTimeoutMs = 5_000;
+const requestsPerVisit = 40;
 const settleMs = 60_000;
 
 function ask(url: string, options: { readonly method?: string; readonly agent?: Agent | false }): Promise<Answer> {
@@ -102,11 +103,16 @@ class Load {
 
   /** One user: a request, a pause, a request … A slow answer is not made up for by a burst. */
   async work(pauseMs: number, isKeptAlive: boolean): Promise<void> {
-    const agent = isKeptAlive ? new Agent({ keepAlive: true, maxSockets: 1 }) : false;
+    let agent: Agent | false = false;
     let next = performance.now() + Math.random() * pauseMs;
     for (let turn = 0; !this.isStopped; turn += 1) {
       await delay(Math.max(0, next - performance.now()));
       next = Math.max(next + pauseMs, performance.now());
+      // Users come and go: a connection kept for ever would never meet a member that came back.
+      if (isKeptAlive && turn % requestsPerVisit === 0) {
+        if (agent !== false) agent.destroy();
+        agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      }
       await this.#once(turn % 2 === 0, agent);
     }
     if (agent !== false) agent.destroy();

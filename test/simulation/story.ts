@@ -74,6 +74,8 @@ export interface Story {
   /** Phases of all runs, in the order they were made. */
   readonly ends: readonly string[];
   readonly check?: (ended: Ended) => void;
+  /** Kill at every so manieth point only; 1 where nothing is said. For stories whose length is repetition. */
+  readonly killEvery?: number;
 }
 
 export interface Ended {
@@ -85,6 +87,7 @@ export interface Ended {
 export interface Telling {
   readonly crash?: CrashPlan;
   readonly seed?: number;
+  readonly validates?: boolean;
 }
 
 export async function play(story: Pick<Story, 'tell'>, telling: Telling = {}): Promise<Ended> {
@@ -99,6 +102,7 @@ export async function play(story: Pick<Story, 'tell'>, telling: Telling = {}): P
     driverFaults: told.driverFaults ?? [],
     crash: telling.crash ?? crashPlan(),
     ...(telling.seed === undefined ? {} : { seed: telling.seed }),
+    validates: telling.validates ?? true,
     limitMs: told.limitMs ?? 4 * 3_600_000,
   });
   const result = await simulation.run();
@@ -122,7 +126,11 @@ export function assertEnd(story: Story, ended: Ended, because = ''): void {
     { phases: story.ends, violations: [] },
     `${because}\n${ended.result.timeline.lines().slice(-25).join('\n')}`,
   );
-  story.check?.(ended);
+  try {
+    story.check?.(ended);
+  } catch (cause) {
+    throw new Error(`${because}\n${ended.result.timeline.lines().slice(-40).join('\n')}`, { cause });
+  }
 }
 
 export function runNamed({ result }: Pick<Ended, 'result'>, name: string): UpgradeRun {

@@ -226,7 +226,7 @@ describe('rules of the steps', () => {
     'a group that another run has locked is waited for': [
       { action: 'Preflight' },
       { lockedBy: 'other-run' },
-      'wait Locked',
+      'wait LockHeld',
     ],
     'a step fails when its time is used up': [
       { action: 'Start', group: 'a', handles: { 'replicas/StatefulSet/a-app': '1' }, consumedMs: 900_000 },
@@ -254,6 +254,10 @@ function journalUntil(spec: UpgradeRunSpec, id: string, handles: Readonly<Record
   }));
 }
 
+function running(id: string): StepEntry {
+  return { id, state: 'Running', attempt: 1, operation: `${runUID}/${id}/1`, started: at(60) };
+}
+
 describe('rules of the run', () => {
   it('a template that somebody changed during the run is named, and not fought over', () => {
     const run = runOf();
@@ -266,7 +270,7 @@ describe('rules of the run', () => {
       pool: stopped,
       workloads: [workload('a', { templateHash: 'theirs', lastWriter: 'helm' }), workload('b')],
     });
-    const entries = journalUntil(run.spec, 'g1-start', handles);
+    const entries = [...journalUntil(run.spec, 'g1-start', handles), running('g1-start')];
     const move = decide({ run, entries, observed, decisions: [], intent: { paused: false }, now, consumedMs: 0 });
     assert.equal(move.kind === 'wait' ? move.reason : move.kind, 'ForeignChange');
   });
@@ -274,7 +278,7 @@ describe('rules of the run', () => {
   it('a member that came back into the pool by itself is put out again', () => {
     const run = runOf();
     const handles = { 'replicas/StatefulSet/a-app': '1', 'drained/users/a-app': 'ours' };
-    const entries = journalUntil(run.spec, 'g1-start', handles);
+    const entries = [...journalUntil(run.spec, 'g1-start', handles), running('g1-start')];
     const observed = observe({ pool: pool([member('a', { state: 'Serving', held: true }), member('b')]) });
     const move = decide({ run, entries, observed, decisions: [], intent: { paused: false }, now, consumedMs: 0 });
     assert.equal(move.kind === 'act' ? move.effect.kind : move.kind, 'DrainMember');

@@ -67,6 +67,11 @@ matchResources:
 {{ toYaml $rules.watch }}
 {{- if not .Values.controller.requireServiceAccount }}
 {{ toYaml $rules.act }}
+{{- else }}
+# Holds are written by the controller itself, whatever account a set names.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create, delete, patch]
 {{- end }}
 {{- if .Values.impersonation.enabled }}
 - apiGroups: [""]

@@ -1,29 +1,10 @@
 import { pools } from '../../api/resources.ts';
 import type { Pool } from '../../api/pool.ts';
-import type { KubeClient } from '../../kube/types.ts';
-import type { Clock } from '../../shared/clock.ts';
-import type { Logger } from '../../shared/logger.ts';
 import { PauseError, call } from '../access.ts';
-import type { EffectOf, Operation, PoolDriver, RunContext } from '../contract.ts';
-import type { MemberRef } from '../../planner/effects.ts';
-import type { PoolObservation } from '../../planner/observed.ts';
-import { parseDuration } from '../../shared/duration.ts';
+import type { PoolDriver, RunContext } from '../contract.ts';
 import { createHaproxyPools } from './haproxy.ts';
+import { type PoolDriverOptions, type PoolKind, unreadable } from './kind.ts';
 import { createServicePools } from './service.ts';
-
-export interface PoolDriverOptions {
-  readonly client: KubeClient;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
-export type PoolEffect = EffectOf<'HoldMember' | 'DrainMember' | 'ServeMember'>;
-
-/** What one kind of load balancer can do; the Pool object has been read already. */
-export interface PoolKind {
-  observe(context: RunContext, pool: Pool, members: readonly MemberRef[], signal: AbortSignal): Promise<PoolObservation>;
-  request(operation: Operation, pool: Pool, effect: PoolEffect, signal: AbortSignal): Promise<void>;
-}
 
 /** Drives each Pool by the member that its spec has set. */
 export function createPoolDriver(options: PoolDriverOptions): PoolDriver {
@@ -55,22 +36,4 @@ export function createPoolDriver(options: PoolDriverOptions): PoolDriver {
         await kind.request(operation, pool, effect, signal);
       }),
   };
-}
-
-/** Nothing can be said: every member is unknown, and why. */
-export function unreadable(pool: string, members: readonly MemberRef[], why: string, spec?: Pool['spec']): PoolObservation {
-  return {
-    pool,
-    canHold: true,
-    reachable: { known: false, why },
-    members: members.map(({ member }) => ({ member, state: 'Unknown', connections: { known: false, why }, foreign: '', detail: why, held: false })),
-    minServing: spec?.minServing ?? 1,
-    settleMs: parseDuration(spec?.drain.settle ?? '10s'),
-    countsConnections: false,
-  };
-}
-
-/** Journal: did this run take the member out? */
-export function isOurs(context: RunContext, { pool, member }: Pick<MemberRef, 'pool' | 'member'>): boolean {
-  return context.handles[`drained/${pool}/${member}`] === 'ours';
 }

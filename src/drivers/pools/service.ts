@@ -12,7 +12,7 @@ import { PauseError, userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
 import { poolLabel, pointer } from '../marks.ts';
 import { type Workload, type WorkloadPods, findWorkload, isLive, isReady, podsOf } from '../pods.ts';
-import { type PoolDriverOptions, type PoolKind, isOurs, unreadable } from './driver.ts';
+import { type PoolDriverOptions, type PoolKind, isOurs, unreadable } from './kind.ts';
 import { createHoldSupport, holdProblem, holderOf, readHolds, removeHold, writeHold } from './hold.ts';
 import { type MemberCaller, createMemberCaller, targetOf } from './member-http.ts';
 

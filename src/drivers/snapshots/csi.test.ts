@@ -155,7 +155,7 @@ describe('restore of a claim', () => {
     const stranger = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: claim, namespace, uid: 'uid-empty' }, spec: {} };
     restore.scene.client.seed(persistentVolumeClaims, stranger);
     assert.equal((await restore.look()).state, 'blocked');
-    await assert.rejects(restore.driver.request(operation(), restore.effect, never), PauseError);
+    await assert.rejects(restore.driver.request(operation(), restore.effect, never), RetryError);
     assert.equal(claimOf(restore.scene)?.metadata.uid, 'uid-empty');
   });
 });

@@ -8,7 +8,7 @@ import { PauseError, RetryError, call, userClient } from '../access.ts';
 import type { EffectOf, Operation, SnapshotDriver } from '../contract.ts';
 import { operationAnnotation, operationMark, ownLabels, pointer, runLabel } from '../marks.ts';
 import { type ClaimManifest, describeManifest, readManifest } from './manifest.ts';
-import { isReplacement, observeRestore, observeSnapshot, placeOfRestore, replacesAnnotation, restoredFromAnnotation, unverifiedBecause, usersOf } from './observe.ts';
+import { isReattached, isReplacement, observeRestore, observeSnapshot, placeOfRestore, replacesAnnotation, restoredFromAnnotation, unverifiedBecause, usersOf } from './observe.ts';
 import { bytesOf, largerQuantity } from './quantity.ts';
 
 /** On a kept volume: its reclaim policy before, put back when it is no longer kept. */
@@ -88,10 +88,10 @@ async function restoreClaim(client: KubeClient, operation: Operation, effect: Ef
   const now = await as.find(persistentVolumeClaims, { namespace: operation.namespace, name: effect.claim }, signal);
   const place = placeOfRestore(now, before, effect.snapshot);
   if (place.state === 'restored') return;
-  if (place.state === 'blocked') throw new PauseError('ClaimTaken', place.message);
+  if (place.state === 'blocked') throw new RetryError('ClaimTaken', place.message, { afterMs: 5_000 });
   // Looked at again at every step: nothing is deleted for a snapshot that is no way back.
   const snapshot = await needVerified(client, operation, effect, signal);
-  await keepVolume(client, operation, before, signal);
+  await keepVolume(client, operation, before, now?.metadata.uid ?? before.uid, signal);
   if (now === undefined) await createClaim(as, operation, fromSnapshot(operation, before, snapshot), signal);
   else await deleteUnused(as, operation, now, signal);
 }
@@ -107,11 +107,12 @@ async function needVerified(client: KubeClient, operation: Operation, effect: Ef
 }
 
 /** The volume survives its claim, and says whose it was. The server's answer is read, not assumed. */
-async function keepVolume(client: KubeClient, operation: Operation, before: ClaimManifest, signal: AbortSignal): Promise<void> {
+async function keepVolume(client: KubeClient, operation: Operation, before: ClaimManifest, claimUID: string, signal: AbortSignal): Promise<void> {
   if (before.volume === '') return;
   const volume = await client.find(persistentVolumes, { name: before.volume }, signal);
   if (volume === undefined) throw new PauseError('VolumeMissing', `PersistentVolume ${before.volume} of claim ${before.claim} is gone; decide by hand whether the restore may go on`);
-  if (volume.spec.claimRef?.uid !== undefined && volume.spec.claimRef.uid !== before.uid) {
+  const owner = volume.spec.claimRef?.uid;
+  if (owner !== undefined && owner !== before.uid && owner !== claimUID) {
     throw new PauseError('VolumeTaken', `PersistentVolume ${before.volume} belongs to another claim than the journal says; nothing was deleted`);
   }
   if (volume.spec.persistentVolumeReclaimPolicy === 'Retain' && volume.metadata.annotations?.[reclaimPolicyAnnotation] !== undefined) return;
@@ -207,8 +208,9 @@ async function reattachVolume(client: KubeClient, operation: Operation, effect: 
   const before = readManifest(effect.manifest, effect.claim);
   if (before.volume === '') throw new PauseError('VolumeMissing', `claim ${effect.claim} had no volume before; there is nothing to put back`);
   const now = await as.find(persistentVolumeClaims, { namespace: operation.namespace, name: effect.claim }, signal);
-  if (now !== undefined && now.metadata.deletionTimestamp === undefined && (now.metadata.uid === before.uid || now.spec.volumeName === before.volume)) return;
-  if (now !== undefined && now.metadata.uid !== before.uid) {
+  const isBack = now !== undefined && (now.metadata.uid === before.uid || isReattached(now, before));
+  if (isBack && now.metadata.deletionTimestamp === undefined) return;
+  if (now !== undefined && !isBack) {
     const from = now.metadata.annotations?.[restoredFromAnnotation];
     if (from === undefined || !isReplacement(now, before, from)) {
       throw new PauseError('ClaimTaken', `claim ${effect.claim} was made by somebody else; delete it if it is empty, then the old volume is put back`);

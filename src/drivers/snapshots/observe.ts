@@ -69,7 +69,7 @@ export function placeOfRestore(
 ): Pick<RestoreObservation, 'state' | 'message'> {
   if (now === undefined) return { state: 'working', message: `claim ${before.claim} is gone, to be made from ${snapshot}` };
   const leaving = now.metadata.deletionTimestamp !== undefined;
-  if (now.metadata.uid === before.uid) {
+  if (now.metadata.uid === before.uid || isReattached(now, before)) {
     if (leaving) return { state: 'working', message: `waiting until the old claim ${before.claim} is gone` };
     return { state: 'absent', message: `claim ${before.claim} is the one from before` };
   }
@@ -81,6 +81,11 @@ export function placeOfRestore(
     state: 'blocked',
     message: `claim ${before.claim} was made by somebody else, perhaps by a scale-up; delete it if it is empty, then the restore goes on`,
   };
+}
+
+/** The volume from before, put back under the claim's name: as if it had never left. */
+export function isReattached(claim: PersistentVolumeClaim, before: ClaimManifest): boolean {
+  return before.volume !== '' && claim.spec.volumeName === before.volume && claim.metadata.annotations?.[replacesAnnotation] === before.uid;
 }
 
 /** Did we make this claim in place of the one before, from this snapshot? */

@@ -83,26 +83,25 @@ async function lock(client: KubeClient, operation: Operation, effect: EffectOf<'
   if (holder !== '' && holder !== effect.takeFrom) {
     throw new RetryError('LockHeld', `${effect.workload.kind}/${effect.workload.name} is locked by the run with UID ${holder}; wait for it or abort it`);
   }
-  await annotate(client, operation, workload, effect.workload, { [lockAnnotation]: operation.runUID, ...operationMark(operation) }, signal);
+  await annotate(client, effect.workload, workload, { [lockAnnotation]: operation.runUID, ...operationMark(operation) }, signal);
 }
 
 async function unlock(client: KubeClient, operation: Operation, effect: EffectOf<'UnlockWorkload'>, signal: AbortSignal): Promise<void> {
   const workload = await findWorkload(client, operation.namespace, effect.workload, signal);
   if (workload?.metadata.annotations?.[lockAnnotation] !== operation.runUID) return;
-  await annotate(client, operation, workload, effect.workload, { [lockAnnotation]: null, ...operationMark(operation) }, signal);
+  await annotate(client, effect.workload, workload, { [lockAnnotation]: null, ...operationMark(operation) }, signal);
 }
 
 async function annotate(
   client: KubeClient,
-  operation: Operation,
-  workload: Workload,
   ref: EffectOf<'LockWorkload'>['workload'],
+  workload: Workload,
   annotations: Record<string, string | null>,
   signal: AbortSignal,
 ): Promise<void> {
-  const at = { namespace: operation.namespace, name: ref.name };
+  const { namespace = '', name, resourceVersion } = workload.metadata;
   try {
-    await client.mergePatch<Workload>(resourceOf(ref), at, { metadata: { resourceVersion: workload.metadata.resourceVersion, annotations } }, { signal });
+    await client.mergePatch<Workload>(resourceOf(ref), { namespace, name }, { metadata: { resourceVersion, annotations } }, { signal });
   } catch (error) {
     if (isConflict(error)) throw new RetryError('Conflict', `${ref.kind}/${ref.name} changed meanwhile`, { cause: error });
     throw error;

@@ -41,3 +41,6 @@ export const reattachKey = (group: string): string => `reattach/${group}`;
 
 /** UID of the run that hands its locks over; in a plan's handles. */
 export const previousUIDKey = 'previous/uid';
+
+/** Step that a Decision resumed: it counts once. */
+export const resumedKey = (decision: string): string => `resumed/${decision}`;

@@ -8,7 +8,8 @@ export function evaluatePreflight(context: StepContext): StepVerdict {
   const { uid, spec } = context.run;
   const previous = spec.handles[previousUIDKey];
   const takeFrom = previous === undefined ? {} : { takeFrom: previous };
-  for (const name of context.step.groups ?? []) {
+  // One order for all runs: two that lock the same groups in two orders would wait for each other for ever.
+  for (const name of (context.step.groups ?? []).toSorted()) {
     const group = groupOf(spec, name);
     const seen = context.observed.groups.get(name);
     if (seen === undefined || !seen.exists) return fail('GroupMissing', `ServerGroup ${name} is gone`);

@@ -14,7 +14,7 @@ export function evaluateReinstall(context: StepContext): StepVerdict {
     if (revision === undefined) continue;
     const seen = seeWorkload(context.observed, workload);
     if (seen === undefined) return fail('WorkloadNotFound', `${workloadKey(workload)} is gone`);
-    if (!context.observed.saved.has(revision)) return fail('RevisionLost', `the saved template ${revision} of ${workload.name} is gone`);
+    if (!context.observed.saved.has(revision)) return fail('RevisionMissing', `the saved template ${revision} of ${workload.name} is gone`);
     const before = context.handles[beforeKey(workload)];
     if (before !== undefined && seen.templateHash !== before) {
       return act({ kind: 'RestoreTemplate', workload, revision }, `${workload.name} goes back to its previous template`);
@@ -26,7 +26,7 @@ export function evaluateReinstall(context: StepContext): StepVerdict {
   const saved = context.handles[settingsKey(group.name)];
   const restored = `${settingsKey(group.name)}/restored`;
   if (saved !== undefined && context.handles[restored] === undefined) {
-    if (!context.observed.saved.has(saved)) return fail('RevisionLost', `the saved settings ${saved} of ${group.name} are gone`);
+    if (!context.observed.saved.has(saved)) return fail('RevisionMissing', `the saved settings ${saved} of ${group.name} are gone`);
     const because = `${group.name} goes back to its previous settings`;
     return { kind: 'act', effect: { kind: 'RestoreSettings', name: saved }, because, after: { [restored]: 'yes' } };
   }

@@ -16,6 +16,8 @@ export function evaluateRestoreSnapshot(context: StepContext): StepVerdict {
   if (pods.length > 0) return fail('NotStopped', `pods still use the volumes: ${listSome(pods.map((pod) => pod.name))}`);
   // Every snapshot is looked at before the first claim is touched: half a restore is worse than none.
   const untouched = claims.every((claim) => context.observed.restores.get(claim.claim)?.state === 'absent');
+  const lost = untouched ? claims.filter((claim) => context.observed.snapshots.get(claim.snapshot)?.exists !== true) : [];
+  if (lost.length > 0) return fail('SnapshotLost', `gone: ${listSome(lost.map((claim) => `${claim.snapshot} of ${claim.claim}`))}`);
   const unusable = untouched ? claims.flatMap((claim) => unusableSnapshot(context, claim)) : [];
   if (unusable.length > 0) {
     return waitOrFail(context, { reason: 'SnapshotUnusable', message: listSome(unusable) }, 'SnapshotUnusable');
@@ -35,8 +37,7 @@ export function evaluateRestoreSnapshot(context: StepContext): StepVerdict {
 
 function unusableSnapshot(context: StepContext, claim: RestorableClaim): string[] {
   const seen = context.observed.snapshots.get(claim.snapshot);
-  if (seen === undefined || !seen.exists) return [`snapshot ${claim.snapshot} of ${claim.claim} is gone`];
-  return seen.ready && seen.verified ? [] : [`snapshot ${claim.snapshot} of ${claim.claim} is not verified`];
+  return seen?.ready === true && seen.verified ? [] : [`snapshot ${claim.snapshot} of ${claim.claim} is not verified`];
 }
 
 /** Claims of the group with the snapshot and manifest the way back names, sorted. */

@@ -30,7 +30,7 @@ function upgradeServer(
   }
   if (seen.reconcilers.length > 0 && !takeOwnership) {
     const message = `${seen.reconcilers.join(', ')} reconciles ${workloadKey(workload)}: let it ignore the images, or set takeOwnership`;
-    return waitOrFail(context, { reason: 'ReconciledByOther', message, blocker: { type: 'Foreign', object: workloadKey(workload) } }, 'ReconciledByOther');
+    return waitOrFail(context, { reason: 'ManagedByOther', message, blocker: { type: 'Foreign', object: workloadKey(workload) } }, 'ManagedByOther');
   }
   if (Object.entries(server.images).some(([container, image]) => seen.images[container] !== image)) {
     return act({ kind: 'ApplyImages', workload, images: server.images, takeOwnership }, `${workload.name} has the old images`);

@@ -1,0 +1,134 @@
+import type { Package } from '../api/package.ts';
+import type { Pool } from '../api/pool.ts';
+import type { ProbeSuite } from '../api/probe-suite.ts';
+import type { ServerGroup } from '../api/server-group.ts';
+import { persistentVolumeClaims, persistentVolumes, services, storageClasses, volumeSnapshotClasses } from '../kube/resources.ts';
+import { KubeError } from '../kube/kube-error.ts';
+import type { KubeClient, KubeObject, Resource } from '../kube/types.ts';
+import type { MemberRef, WorkloadRef } from '../planner/effects.ts';
+import { imagesFor } from '../planner/plan.ts';
+import type { Problem } from '../planner/validate.ts';
+import { call, userClient } from './access.ts';
+import type { PoolDriver, RunContext } from './contract.ts';
+import { type Workload, findWorkload } from './pods.ts';
+import { type PoolScene, checkAliases, checkOneLabel, checkPool } from './pools/preflight.ts';
+import { type SnapshotScene, checkSnapshots } from './snapshots/preflight.ts';
+import { observeWorkload } from './workloads/observe.ts';
+import { checkSharedClaims, checkWorkload, dryRunImages, workloadObject } from './workloads/preflight.ts';
+
+export interface PreflightOptions {
+  readonly client: KubeClient;
+  readonly pools: PoolDriver;
+}
+
+export interface PreflightInput {
+  readonly context: RunContext;
+  readonly groups: readonly ServerGroup[];
+  readonly pools: readonly Pool[];
+  readonly suites: readonly ProbeSuite[];
+  readonly package: Package;
+}
+
+interface Member {
+  readonly ref: WorkloadRef;
+  readonly workload: Workload;
+  readonly group: ServerGroup;
+  readonly role: string | undefined;
+}
+
+/** What the live cluster says against a plan, in the order in which a reader would mend it. Writes nothing; dry runs only. */
+export async function findLiveProblems(options: PreflightOptions, input: PreflightInput, signal: AbortSignal): Promise<Problem[]> {
+  return call('checking the cluster before the plan', signal, async () => {
+    const as = userClient(options.client, input.context);
+    const members = await readMembers(as, input, signal);
+    const scenes = await Promise.all(input.pools.map((pool) => readPool(options, input, members, pool, signal)));
+    const storage = await Promise.all(input.groups.map((group) => readStorage(options.client, input.context, group, members, signal)));
+    const owners = await Promise.all(members.map((member) => checkOwners(as, member, input.package, signal)));
+    return [
+      ...members.flatMap(({ ref, workload, group }) => checkWorkload(ref, workload, { takeOwnership: group.spec.takeOwnership })),
+      ...checkSharedClaims(members),
+      ...owners.flat(),
+      ...checkAliases(input.pools),
+      ...scenes.flatMap(checkPool),
+      ...checkOneLabel(scenes),
+      ...storage.flatMap((scene) => (scene === undefined ? [] : checkSnapshots(scene))),
+    ];
+  });
+}
+
+async function readMembers(client: KubeClient, { context, groups }: PreflightInput, signal: AbortSignal): Promise<Member[]> {
+  const reads = groups.flatMap((group) =>
+    group.spec.servers.map(async ({ workload: ref, role }): Promise<Member[]> => {
+      const workload = await findWorkload(client, context.namespace, ref, signal);
+      return workload === undefined ? [] : [{ ref: { kind: ref.kind, name: ref.name }, workload, group, role }];
+    }),
+  );
+  return (await Promise.all(reads)).flat();
+}
+
+/** A dry run names managers that the record of fields alone does not tell from harmless ones. */
+async function checkOwners(client: KubeClient, { ref, workload, group, role }: Member, package_: Package, signal: AbortSignal): Promise<Problem[]> {
+  if (group.spec.takeOwnership) return [];
+  const names = workload.spec.template.spec.containers.map((container) => container.name);
+  const images = imagesFor(package_, role, names);
+  if (Object.keys(images).length === 0) return [];
+  const { reconcilers } = await dryRunImages(client, { ref, workload, images }, signal);
+  if (reconcilers.length === 0) return [];
+  const message = `its images belong to ${reconcilers.join(', ')}: let it ignore them, suspend it, or set takeOwnership: true in the ServerGroup`;
+  return [{ reason: 'ManagedByOther', object: workloadObject(ref), field: 'spec.template.spec.containers', message }];
+}
+
+async function readPool(options: PreflightOptions, input: PreflightInput, members: readonly Member[], pool: Pool, signal: AbortSignal): Promise<PoolScene> {
+  const { context, groups } = input;
+  const refs = groups.flatMap((group) => group.spec.servers).flatMap((server) =>
+    (server.pools ?? [])
+      .filter(({ name }) => name === pool.metadata.name)
+      .map(({ member }): MemberRef => ({ pool: pool.metadata.name, member: member ?? server.name, workload: { kind: server.workload.kind, name: server.workload.name } })),
+  );
+  const workloadOf = (ref: WorkloadRef): Workload | undefined => members.find((member) => member.ref.kind === ref.kind && member.ref.name === ref.name)?.workload;
+  const service = pool.spec.service?.name;
+  const [seen, found] = await Promise.all([
+    options.pools.observe(context, pool.metadata.name, refs, signal),
+    service === undefined ? undefined : userClient(options.client, context).find(services, { namespace: context.namespace, name: service }, signal),
+  ]);
+  return { pool, service: found, members: refs.map((member) => ({ member, workload: workloadOf(member.workload) })), seen };
+}
+
+async function readStorage(
+  client: KubeClient,
+  context: RunContext,
+  group: ServerGroup,
+  members: readonly Member[],
+  signal: AbortSignal,
+): Promise<SnapshotScene | undefined> {
+  const { snapshot } = group.spec;
+  if (snapshot === undefined) return undefined;
+  const as = userClient(client, context);
+  const mine = members.filter((member) => member.group === group);
+  const seen = await Promise.all(mine.map(({ ref }) => observeWorkload(as, context, ref, signal)));
+  const names = [...new Set(seen.flatMap(({ claims }) => claims.map(({ claim }) => claim)))];
+  const claims = await Promise.all(names.map((name) => readClaim(client, context, name, signal)));
+  const snapshotClass = await findOrNone(client, volumeSnapshotClasses, snapshot.volumeSnapshotClassName, signal);
+  return { object: `servergroup/${group.metadata.name}`, className: snapshot.volumeSnapshotClassName, snapshotClass, claims };
+}
+
+async function readClaim(client: KubeClient, context: RunContext, name: string, signal: AbortSignal): Promise<SnapshotScene['claims'][number]> {
+  const claim = await userClient(client, context).find(persistentVolumeClaims, { namespace: context.namespace, name }, signal);
+  const volumeName = claim?.spec.volumeName ?? '';
+  const className = claim?.spec.storageClassName ?? '';
+  const [volume, storageClass] = await Promise.all([
+    volumeName === '' ? undefined : client.find(persistentVolumes, { name: volumeName }, signal),
+    className === '' ? undefined : client.find(storageClasses, { name: className }, signal),
+  ]);
+  return { name, claim, volume, storageClass };
+}
+
+/** A cluster that does not serve the kind has none. */
+async function findOrNone<T extends KubeObject>(client: KubeClient, resource: Resource<T>, name: string, signal: AbortSignal): Promise<T | undefined> {
+  try {
+    return await client.find(resource, { name }, signal);
+  } catch (error) {
+    if (error instanceof KubeError && error.status === 404) return undefined;
+    throw error;
+  }
+}

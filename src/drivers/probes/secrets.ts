@@ -1,0 +1,73 @@
+import type { EnvVar } from '../../api/common.ts';
+import { expand } from '../../api/variables.ts';
+import { KubeError } from '../../kube/kube-error.ts';
+import { secrets } from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/types.ts';
+import { TryEnded } from './try-ended.ts';
+
+export type Values = Readonly<Record<string, string>>;
+
+const shownCharacters = 120;
+
+/** Values that no message may show. One for each run of a suite. */
+export class Redactor {
+  readonly #forms = new Set<string>();
+
+  add(value: string): void {
+    if (value === '') return;
+    const json = JSON.stringify(value).slice(1, -1);
+    const base64 = Buffer.from(value).toString('base64');
+    for (const form of [value, value.trim(), json, encodeURIComponent(value), base64, base64.replace(/=+$/, '')]) if (form !== '') this.#forms.add(form);
+  }
+
+  redact(text: string): string {
+    // Longest first: a value that is a part of another one must not leave the rest of it standing.
+    const forms = [...this.#forms].toSorted((a, b) => b.length - a.length);
+    return forms.reduce((shown, form) => shown.replaceAll(form, '***'), text);
+  }
+
+  /** Text of somebody else, quoted for a message: redacted before it is cut, or half a secret would remain. */
+  show(text: string): string {
+    const shown = this.redact(text);
+    return shown.length <= shownCharacters ? JSON.stringify(shown) : `${JSON.stringify(shown.slice(0, shownCharacters))}…`;
+  }
+}
+
+export interface SecretReader {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly redactor: Redactor;
+}
+
+/**
+ * One key of a Secret as it is now.
+ * @throws TryEnded without an answer: the Secret or key is missing or cannot be read; it may come back
+ */
+export async function readSecret(reader: SecretReader, ref: { name: string; key: string }, signal: AbortSignal): Promise<string> {
+  const secret = await reader.client.find(secrets, { namespace: reader.namespace, name: ref.name }, signal).catch((error: unknown) => {
+    if (!(error instanceof KubeError)) throw error;
+    throw new TryEnded('none', `Secret ${ref.name} cannot be read: ${error.message}`);
+  });
+  if (secret === undefined) throw new TryEnded('none', `Secret ${ref.name} does not exist`);
+  const encoded = secret.data?.[ref.key];
+  if (encoded === undefined) throw new TryEnded('none', `Secret ${ref.name} has no key "${ref.key}"`);
+  const value = Buffer.from(encoded, 'base64').toString('utf8');
+  reader.redactor.add(value);
+  return value;
+}
+
+/** The values with the probe's own variables over them; Secrets are read anew each time, so rotation is followed. */
+export async function withEnv(reader: SecretReader, env: readonly EnvVar[], values: Values, signal: AbortSignal): Promise<Values> {
+  const own: Record<string, string> = { ...values };
+  for (const { name, value, secretKeyRef } of env) {
+    own[name] = secretKeyRef === undefined ? fill(value ?? '', own) : await readSecret(reader, secretKeyRef, signal);
+  }
+  return own;
+}
+
+/** @throws TryEnded for good: a variable has no value */
+export function fill(text: string, values: Values): string {
+  const { text: filled, unset } = expand(text, values);
+  if (unset.length === 0) return filled;
+  throw new TryEnded('fail', `${unset.map((name) => `\${${name}}`).join(', ')} has no value: set it in probeParameters, or give the parameter a default`, true);
+}

@@ -1,0 +1,149 @@
+/** What breaks under the operator: its own processes, its lease, the API server, the node, the storage. One at a time. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bed } from '../bed.ts';
+import { assertClean, assertUnharmed, runningImages } from '../checks.ts';
+import { controllerNamespace, findLeader, signalAll, waitForControllers } from '../controllers.ts';
+import type { Story, StoryOptions } from '../story.ts';
+import { tellStory, untilStep } from '../story.ts';
+
+const old = { 'portal-1-0': 'portal:1.0.0', 'portal-2-0': 'portal:1.0.0' };
+const upgraded = { 'portal-1-0': 'portal:1.1.0', 'portal-2-0': 'portal:1.1.0' };
+const good = { release: 'portal:1.1.0', version: '1.1.0' } as const;
+const bad = { release: 'portal:1.2.0', version: '1.2.0' } as const;
+
+export function registerDisturbances(bed: () => Promise<Bed>): void {
+  describe('disturbances', { concurrency: 1 }, () => {
+    it('S-26 R: the snapshot never becomes ready: the group is not changed and serves again', async () => noSnapshot(await bed()));
+    it('S-27 R: the snapshot is deleted under us: found before it is chosen as the way back', async () => lostSnapshot(await bed()));
+    it('S-03 R: the leader freezes between journal and effect for longer than its lease, then goes on', async () => frozenLeader(await bed()));
+    it('S-38 R: the API server is away for a minute in mid-step', async () => apiServerAway(await bed()));
+    it('S-02 R: every container of the node is killed in mid-run', async () => nodeReset(await bed()));
+    it('S-02, S-31 R: the controller is killed with SIGKILL at twenty random instants', async () => killed(await bed()));
+  });
+}
+
+async function noSnapshot(bed: Bed): Promise<void> {
+  await bed.cluster.csiFaults({ snapshotNeverReady: true });
+  try {
+    const story = await tellStory({
+      ...bed.options('no-snapshot', 'service'),
+      ...good,
+      edit: (text) => text.replace('Snapshot: 2m', 'Snapshot: 15s'),
+    });
+    assert.ok(['Failed', 'RolledBack'].includes(story.outcome.phase), story.outcome.phase);
+    assert.equal(story.outcome.runs[0]?.status?.failure?.step, 'g1-snapshot');
+    await assertAfter(story, old);
+  } finally {
+    await bed.cluster.csiFaults({});
+  }
+}
+
+async function lostSnapshot(bed: Bed): Promise<void> {
+  const story = await tellStory({
+    ...bed.options('lost-snapshot', 'service'),
+    release: 'portal:1.2.0-never-ready',
+    meanwhile: async (example) => {
+      await untilStep(example, 'g1-start');
+      await example.kubectl(['delete', 'volumesnapshots', '--all', '--wait=false']);
+    },
+  });
+  // The release had not touched the data: the previous template alone brings the old service back.
+  assert.equal(story.outcome.phase, 'RolledBack');
+  await assertAfter(story, old);
+}
+
+async function frozenLeader(bed: Bed): Promise<void> {
+  const { kubectl } = bed.cluster;
+  const freezeAt = (step: string) => async (example: Parameters<typeof untilStep>[0]) => {
+    await untilStep(example, step, ['Running']);
+    const leader = await findLeader(kubectl);
+    signalAll(leader.pids, 'SIGSTOP');
+    await delay((leader.leaseSeconds + 8) * 1000);
+    signalAll(leader.pids, 'SIGCONT');
+  };
+  const drained = await tellStory({ ...bed.options('frozen', 'haproxy'), ...good, meanwhile: freezeAt('g1-drain') });
+  assert.equal(drained.outcome.phase, 'Completed');
+  await assertAfter(drained, upgraded);
+}
+
+async function apiServerAway(bed: Bed): Promise<void> {
+  const away = async (example: Parameters<typeof untilStep>[0]): Promise<void> => {
+    await untilStep(example, 'g1-stop');
+    await bed.cluster.stopApiServer();
+    await delay(60_000);
+    await bed.cluster.startApiServer();
+  };
+  const [first, second] = await Promise.all([
+    tellStory({ ...bed.options('api-good', 'service'), ...good, meanwhile: away }),
+    tellStory({ ...bed.options('api-bad', 'haproxy'), ...bad }),
+  ]);
+  assert.equal(first.outcome.phase, 'Completed');
+  assert.equal(second.outcome.phase, 'RolledBack');
+  await assertAfter(first, upgraded);
+  await assertAfter(second, old);
+  await waitForControllers(bed.cluster.kubectl);
+}
+
+/** Users cannot be spared here: all servers die at once. The run must still end right, with all data. */
+async function nodeReset(bed: Bed): Promise<void> {
+  const story = await tellStory({
+    ...bed.options('reset', 'haproxy'),
+    ...good,
+    isQuiet: true,
+    timeoutMs: 300_000,
+    meanwhile: async (example) => {
+      await untilStep(example, 'g1-stop');
+      await bed.cluster.stopNodeContainers();
+    },
+  });
+  assert.equal(story.outcome.phase, 'Completed');
+  await assertAfter(story, upgraded);
+  await waitForControllers(bed.cluster.kubectl);
+}
+
+const kills = 20;
+
+async function killed(bed: Bed): Promise<void> {
+  let count = 0;
+  let isOver = false;
+  const killer = (async () => {
+    while (!isOver && count < kills) {
+      await delay(1_000 + Math.random() * 4_000);
+      const leader = await findLeader(bed.cluster.kubectl).catch(() => undefined);
+      if (leader === undefined || isOver) continue;
+      signalAll(leader.pids, 'SIGKILL');
+      count += 1;
+      // A pod of its own for the next process: kubelet would make a killed one wait longer and longer.
+      await bed.cluster.kubectl(['-n', controllerNamespace, 'delete', 'pod', leader.pod, '--force', '--grace-period=0', '--wait=false']);
+    }
+  })();
+  const told: Promise<void>[] = [];
+  for (let round = 1; count < kills && round <= 5; round += 1) {
+    const stories: [Partial<StoryOptions> & Pick<StoryOptions, 'release'>, 'service' | 'haproxy', string, Record<string, string>][] = [
+      [good, 'service', 'Completed', upgraded],
+      [bad, 'haproxy', 'RolledBack', old],
+      [{ release: 'portal:1.2.0-damage-data' }, 'service', 'RolledBack', old],
+    ];
+    const round1 = stories.map(async ([release, balancer, phase, images], index) => {
+      const story = await tellStory({ ...bed.options(`killed-${round}-${index}`, balancer), ...release, timeoutMs: 400_000 });
+      assert.equal(story.outcome.phase, phase, `after ${count} kills`);
+      await assertAfter(story, images);
+    });
+    told.push(...round1);
+    await Promise.allSettled(round1);
+  }
+  isOver = true;
+  await killer;
+  await Promise.all(told);
+  assert.ok(count >= kills, `only ${count} kills happened while runs were under way`);
+  await waitForControllers(bed.cluster.kubectl);
+}
+
+async function assertAfter(story: Story, images: Record<string, string>): Promise<void> {
+  assertUnharmed(story.report);
+  assert.deepEqual(await runningImages(story.example), images);
+  await assertClean(story.example);
+  await story.example.remove();
+}
