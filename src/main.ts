@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import type { UpgradeSet } from './api/upgrade-set.ts';
 import { assembleControllers, createCaches } from './controllers/assemble.ts';
 import type { ControllerContext } from './controllers/context.ts';
-import { createDrivers } from './drivers/assemble.ts';
+import { createDrivers, createPreflightChecks } from './drivers/assemble.ts';
 import { createClient } from './kube/client.ts';
 import { createCredentialSource } from './kube/credentials.ts';
 import { createEventRecorder } from './kube/events.ts';
@@ -68,17 +68,19 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
   const recorder = createEventRecorder({ client, clock, logger, controller: 'belay.dev/controller', instance: identity });
   const metrics = createMetrics({ sets: () => caches.upgradeSets.list().map(sampleOf), isLeader, version });
   called = metrics.called;
+  const drivers = createDrivers({ client, clock, logger });
   const abort = new AbortController();
   const context: ControllerContext = {
     client,
     caches,
-    drivers: createDrivers({ client, clock, logger }),
-    preflight: { findProblems: async () => [] },
+    drivers,
+    preflight: createPreflightChecks({ client, pools: drivers.pools }),
     clock,
     now: () => clock.now() + (client.clockSkewMs() ?? 0),
     leader: { mayAct: isLeader, epoch: () => (elects ? (elector.epoch() ?? 0) : 0) },
     announcer: { announce: (object, type, reason, action, note) => recorder.record({ apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata }, { type, reason, action, note }) },
     logger,
+    counters: metrics,
     requireServiceAccount: values['require-service-account'] === 'true',
   };
   const controllers = assembleControllers({ ...watching, context, caches, metrics: metrics.controller, abortSignal: abort.signal });

@@ -44,6 +44,7 @@ export interface ControllerContext {
   readonly leader: { readonly mayAct: () => boolean; readonly epoch: () => number };
   readonly announcer: Announcer;
   readonly logger: Logger;
+  readonly counters: { effectMade(kind: string): void; runEnded(phase: string, reason: string): void };
   /** Refuse sets without `serviceAccountName`. */
   readonly requireServiceAccount: boolean;
 }

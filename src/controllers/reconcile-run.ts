@@ -43,9 +43,13 @@ export async function reconcileRun(context: ControllerContext, memory: { stopwat
       intent: intentOf(context, run, set),
       epoch: context.leader.epoch(),
       mayAct: context.leader.mayAct,
+      onEffect: context.counters.effectMade,
     };
     const outcome = await runPass(input);
-    if (outcome.kind === 'ended') return { kind: 'settled' };
+    if (outcome.kind === 'ended') {
+      context.counters.runEnded(outcome.run.status?.phase ?? '', outcome.run.status?.failure?.reason ?? '');
+      return { kind: 'settled' };
+    }
     if (outcome.kind === 'wait') return { kind: 'requeue', afterMs: outcome.afterMs };
     run = outcome.run;
   }

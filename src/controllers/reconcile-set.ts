@@ -8,7 +8,7 @@ import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
 import { patchStatus } from '../kube/status.ts';
 import type { ObjectName, Resource } from '../kube/types.ts';
-import { computeRun, type PlanInput } from '../planner/plan.ts';
+import { canonicalJson, computeRun, type PlanInput } from '../planner/plan.ts';
 import { findProblems } from '../planner/validate.ts';
 import { TerminalError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -19,8 +19,8 @@ import { gatherFacts, observerOf, runs as runsPackage } from './facts.ts';
 import { createRun, setLabel } from './run-store.ts';
 
 export const finalizer = 'belay.dev/finalize';
-/** On a run: the generation of the set it was made for. */
-const generationAnnotation = 'belay.dev/generation';
+/** On a run: hash of what the set asked for when it was made. */
+const askedAnnotation = 'belay.dev/asked';
 /** Problems may go away by themselves (a class is installed, a workload appears): looked at again this often. */
 const recheckMs = 30_000;
 
@@ -86,7 +86,7 @@ async function planOrRefuse(
   const run = await createRun(context.client, {
     namespace, name: `${name}-${next}`, spec,
     labels: { [setLabel]: name },
-    annotations: { [generationAnnotation]: String(set.metadata.generation ?? 1) },
+    annotations: { [askedAnnotation]: askedBy(set) },
     ownerReferences: [{ apiVersion: set.apiVersion, kind: set.kind, name, uid, controller: true, blockOwnerDeletion: true }],
   });
   return { kind: 'run', run, child: undefined };
@@ -96,7 +96,13 @@ async function planOrRefuse(
 function isSpent(set: UpgradeSet, latest: UpgradeRun): boolean {
   if (latest.status?.phase === 'Superseded' || latest.spec.package !== set.spec.package) return false;
   if (latest.status?.phase === 'Completed') return false;
-  return latest.metadata.annotations?.[generationAnnotation] === String(set.metadata.generation ?? 1);
+  return latest.metadata.annotations?.[askedAnnotation] === askedBy(set);
+}
+
+/** Pausing, housekeeping and dry runs ask for nothing new. */
+function askedBy(set: UpgradeSet): string {
+  const { paused: _paused, dryRun: _dryRun, historyLimit: _historyLimit, finalizeTimeout: _finalizeTimeout, ...asked } = set.spec;
+  return sha256(canonicalJson(asked)).slice('sha256:'.length, 'sha256:'.length + 16);
 }
 
 function accountProblems(context: ControllerContext, set: UpgradeSet): { reason: string; object: string; field: string; message: string }[] {

@@ -14,6 +14,8 @@ export interface DriverParts {
   readonly logger: Logger;
 }
 
+export { createPreflightChecks } from './preflight.ts';
+
 /** Every driver against the real world. */
 export function createDrivers(parts: DriverParts): Drivers {
   return {

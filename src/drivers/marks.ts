@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { OwnerReference } from '../kube/types.ts';
+import { originKey } from '../planner/steps/keys.ts';
 import type { Operation, RunContext } from './contract.ts';
 
 /** Label that puts a pod into the Service that selects it. Stands in the pod template always. */
@@ -22,6 +23,11 @@ export const fieldManagers = { replicas: 'belay-replicas', images: 'belay-images
 /** Is this field manager one of ours? JSON and merge patches count under the name of the process. */
 export function isOwnManager(manager: string): boolean {
   return manager === 'belay' || manager.startsWith('belay-');
+}
+
+/** The upgrade that a run belongs to: what it holds and drained passes over to the rollbacks of it. */
+export function lineageOf(context: RunContext): string {
+  return context.handles[originKey] ?? context.run;
 }
 
 /** Labels of an object that a run creates. */

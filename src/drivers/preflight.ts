@@ -13,6 +13,7 @@ import type { PoolDriver, RunContext } from './contract.ts';
 import { type Workload, findWorkload } from './pods.ts';
 import { type PoolScene, checkAliases, checkOneLabel, checkPool } from './pools/preflight.ts';
 import { type SnapshotScene, checkSnapshots } from './snapshots/preflight.ts';
+import { reconcilersOf } from './workloads/managers.ts';
 import { observeWorkload } from './workloads/observe.ts';
 import { checkSharedClaims, checkWorkload, dryRunImages, workloadObject } from './workloads/preflight.ts';
 
@@ -27,6 +28,17 @@ export interface PreflightInput {
   readonly pools: readonly Pool[];
   readonly suites: readonly ProbeSuite[];
   readonly package: Package;
+}
+
+type FindProblems = (
+  ...input: [RunContext, readonly ServerGroup[], readonly Pool[], readonly ProbeSuite[], Package, AbortSignal]
+) => Promise<Problem[]>;
+
+/** The checks as the controller of UpgradeSets asks for them. */
+export function createPreflightChecks(options: PreflightOptions): { readonly findProblems: FindProblems } {
+  return {
+    findProblems: (context, groups, pools, suites, package_, signal) => findLiveProblems(options, { context, groups, pools, suites, package: package_ }, signal),
+  };
 }
 
 interface Member {
@@ -66,11 +78,11 @@ async function readMembers(client: KubeClient, { context, groups }: PreflightInp
   return (await Promise.all(reads)).flat();
 }
 
-/** A dry run names managers that the record of fields alone does not tell from harmless ones. */
+/** Asked of the server itself: its own answer also covers what the record of fields does not tell. */
 async function checkOwners(client: KubeClient, { ref, workload, group, role }: Member, package_: Package, signal: AbortSignal): Promise<Problem[]> {
-  if (group.spec.takeOwnership) return [];
+  if (group.spec.takeOwnership || reconcilersOf(workload).length > 0) return [];
   const names = workload.spec.template.spec.containers.map((container) => container.name);
-  const images = imagesFor(package_, role, names);
+  const images = imagesFor(package_.spec.images ?? {}, role, names);
   if (Object.keys(images).length === 0) return [];
   const { reconcilers } = await dryRunImages(client, { ref, workload, images }, signal);
   if (reconcilers.length === 0) return [];

@@ -48,6 +48,8 @@ export interface PassInput {
   readonly mayAct: () => boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Told after each effect, for metrics. */
+  readonly onEffect?: (kind: string) => void;
 }
 
 export type PassOutcome =
@@ -171,6 +173,7 @@ async function act(input: PassInput, move: Extract<Move, { kind: 'act' }>): Prom
     const consumedMs = entry === undefined ? 0 : input.stopwatch.read(run.metadata.uid ?? '', entry);
     return apply({ ...input, run }, moveAfterError({ ...input, run }, error, consumedMs));
   }
+  input.onEffect?.(move.effect.kind);
   input.stopwatch.setRunning(run.metadata.uid ?? '', true);
   if (move.after !== undefined) run = await write({ ...input, run }, note(entriesOf(run), move.step, move.after), move);
   const afterMs = input.pacer.pauseMs(run.metadata.uid ?? '', canonicalJson(move.effect));

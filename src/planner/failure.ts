@@ -30,7 +30,9 @@ function wayBack(input: DecideInput, current: Current): Move {
   if (!changed.some(({ record }) => record.fate === 'Changed')) {
     return { kind: 'rollBack', order: { method: 'Snapshots', data: 'Keep', because, authorisedBy: 'nothing was changed' } };
   }
-  const decision = decisionAfter(input.decisions, current.entry, 'Rollback');
+  // A rollback asked for instead of the sign-off was said before the step failed for it.
+  const since = current.step.action === 'AwaitDecision' ? undefined : current.entry;
+  const decision = decisionAfter(input.decisions, since, 'Rollback');
   const policy = input.run.spec.policy.rollback;
   if (decision?.approved === true) return ordered(input, decision, because);
   if (policy.policy === 'Automatic' && !needsDataChoice(input)) {
@@ -132,7 +134,8 @@ function automaticData(input: DecideInput): 'Discard' | 'Keep' {
   return input.run.spec.policy.rollback.onServed === 'DiscardWrites' ? 'Discard' : 'Keep';
 }
 
-function choicesAfter(input: DecideInput): Choice[] {
+/** What a person may choose after a failure, with the loss each means. */
+export function choicesAfter(input: Pick<DecideInput, 'run' | 'entries'>): Choice[] {
   const stake = groupsAtStake(input);
   const since = stake.map(({ group, since: at }) => `${group} since ${at}`).join(', ');
   const resume: Choice = { choice: 'Resume', message: 'mend the cause, then try the failed step again' };

@@ -11,7 +11,7 @@ import type { RollbackOrder } from './move.ts';
 import { computeRollback } from './procedures/rollback.ts';
 import { computeRolling } from './procedures/rolling.ts';
 import { isPooled } from './procedures/steps.ts';
-import { previousUIDKey } from './steps/keys.ts';
+import { originKey, previousUIDKey } from './steps/keys.ts';
 
 export interface PlanInput {
   readonly set: UpgradeSet;
@@ -89,7 +89,7 @@ export function computeRollbackRun(origin: PastRun, attempts: readonly PastRun[]
     from: { version: spec.to.version, package: spec.package },
     to: { version: spec.from.version ?? 'before' },
     facts: { ...spec.facts, authorisedBy: order.authorisedBy, because: order.because.slice(0, 512), method: order.method, data: order.data },
-    handles: { ...handles, [previousUIDKey]: previous.uid },
+    handles: { ...handles, [previousUIDKey]: previous.uid, [originKey]: origin.name },
     steps,
   };
   return { ...draft, planHash: hash(canonicalJson(draft)) };

@@ -29,7 +29,8 @@ export interface ControlInput {
   readonly stopwatch: Stopwatch;
   readonly pacer: Pacer;
   readonly epoch: number;
-  readonly logger: Logger;
+  /** What a pass over one run says. */
+  readonly loggerOf: (run: string) => Logger;
 }
 
 export type SetOutcome =
@@ -118,7 +119,7 @@ function passRun(input: ControlInput, set: UpgradeSet, run: UpgradeRun): Promise
     intent: intentOf(input, set, run, decisions),
     epoch: input.epoch,
     mayAct: () => !input.process.isDead,
-    logger: input.logger,
+    logger: input.loggerOf(run.metadata.name),
     signal: new AbortController().signal,
   });
 }

@@ -167,7 +167,7 @@ export class Simulation {
           stopwatch: this.#stopwatch,
           pacer: this.#pacer,
           epoch: this.#epoch,
-          logger: this.#logger(set.metadata.name),
+          loggerOf: (run) => this.#loggerOf(run),
         },
         set,
       );
@@ -247,7 +247,7 @@ export class Simulation {
   }
 
   /** Effects are told as the engine logs them, right before it makes them. */
-  #logger(subject: string): Logger {
+  #loggerOf(subject: string): Logger {
     const info = (message: string, fields: LogFields = {}): void => {
       if (message === 'Requesting effect') this.#say(subject, `  ${String(fields['effect'])}`, String(fields['because']));
     };

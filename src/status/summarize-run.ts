@@ -2,12 +2,12 @@
 import { mergeConditions, type WantedCondition } from '../api/conditions.ts';
 import type { Blocker, HandedOver, RunPhase, StepEntry, UpgradeRun, UpgradeRunStatus } from '../api/upgrade-run.ts';
 import { currentStep } from '../planner/decide.ts';
-import { groupsAtStake } from '../planner/failure.ts';
-import { mergeHandles, recordOf } from '../planner/journal.ts';
+import { choicesAfter, groupsAtStake } from '../planner/failure.ts';
+import { keptSnapshots, mergeHandles, recordOf } from '../planner/journal.ts';
 import { membersOf } from '../planner/members.ts';
 import type { Move } from '../planner/move.ts';
 import { heldMembers } from '../planner/scope.ts';
-import { drainedKey, snapshotKey } from '../planner/steps/keys.ts';
+import { drainedKey } from '../planner/steps/keys.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { computeClocks, computeProgress } from './clocks.ts';
@@ -48,13 +48,21 @@ export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
     clocks: moved || previous.clocks === undefined ? computeClocks(run.spec, entries, now) : previous.clocks,
     ...(blockers.length === 0 ? {} : { blockers }),
     service: serviceOf(input),
-    ...(move.kind === 'await' ? { choices: [...move.choices] } : {}),
+    ...choicesOf(input, phase),
     ...handedOverOf(input, phase),
     ...retainedOf(run, entries),
     ...(failed === undefined ? {} : { failure: { step: failed.id, reason: failed.reason ?? 'Failed', message: failed.message ?? '', at: failed.finished ?? formatInstant(now) } }),
     ...(started === undefined ? {} : { started }),
     ...(isEnded(phase) ? { finished: previous?.finished ?? formatInstant(now) } : {}),
   };
+}
+
+/** What a Decision may say now; at the sign-off a rollback may be asked for as well. */
+function choicesOf({ run, entries, move }: SummaryInput, phase: RunPhase): Pick<UpgradeRunStatus, 'choices'> {
+  if (move.kind === 'await') return { choices: [...move.choices] };
+  if (phase !== 'AwaitingDecision') return {};
+  const back = choicesAfter({ run: runOf(run), entries }).filter((choice) => choice.choice === 'Rollback');
+  return { choices: [{ choice: 'SignOff', message: 'the release is good; its snapshots are deleted' }, ...back] };
 }
 
 function lastNumber(run: UpgradeRun): string {
@@ -139,10 +147,8 @@ function handedOverOf({ run, entries }: SummaryInput, phase: RunPhase): { handed
 }
 
 function retainedOf(run: UpgradeRun, entries: readonly StepEntry[]): Pick<UpgradeRunStatus, 'retained'> {
-  const handles = mergeHandles(run.spec, entries);
-  const prefix = snapshotKey('');
-  const names = Object.entries(handles).flatMap(([key, name]) => (key.startsWith(prefix) ? [name] : []));
-  return names.length === 0 ? {} : { retained: names.toSorted().map((name) => ({ kind: 'VolumeSnapshot' as const, name })) };
+  const names = keptSnapshots(mergeHandles(run.spec, entries));
+  return names.length === 0 ? {} : { retained: names.map((name) => ({ kind: 'VolumeSnapshot' as const, name })) };
 }
 
 /** The run as the planner takes it. */

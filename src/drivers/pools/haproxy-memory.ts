@@ -1,3 +1,4 @@
+import { lineageOf } from '../marks.ts';
 import type { Pool } from '../../api/pool.ts';
 import type { MemberRef } from '../../planner/effects.ts';
 import type { Clock } from '../../shared/clock.ts';
@@ -31,8 +32,8 @@ interface Watched {
 export function createProcessMemory(clock: Clock): ProcessMemory {
   const processes = new Map<string, Watched>();
   const states = new Map<string, 'ready' | 'drain' | 'maint'>();
-  const poolKey = (context: RunContext, pool: Pool): string => `${context.namespace}/${context.run}/${pool.metadata.name}`;
-  const memberKey = (context: RunContext, member: MemberRef): string => `${context.namespace}/${context.run}/${member.pool}/${member.member}`;
+  const poolKey = (context: RunContext, pool: Pool): string => `${context.namespace}/${lineageOf(context)}/${pool.metadata.name}`;
+  const memberKey = (context: RunContext, member: MemberRef): string => `${context.namespace}/${lineageOf(context)}/${member.pool}/${member.member}`;
   return {
     note(context, pool, seen) {
       for (const instance of seen) {

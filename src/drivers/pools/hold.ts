@@ -6,7 +6,7 @@ import type { WorkloadRef } from '../../planner/effects.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
-import { heldLabel, operationMark, ownLabels, ownedByRun, poolLabel, runLabel } from '../marks.ts';
+import { heldLabel, lineageOf, operationMark, ownLabels, ownedByRun, poolLabel, runLabel } from '../marks.ts';
 import type { Workload, WorkloadPods } from '../pods.ts';
 
 interface AdmissionPolicy extends KubeObject {
@@ -43,14 +43,14 @@ export function holderOf(holds: readonly ConfigMap[], workload: WorkloadRef): st
 
 /** Names the workload in the run's hold. Always with the operator's own identity. */
 export async function writeHold(client: KubeClient, operation: Operation, workload: WorkloadRef, pool: string, signal: AbortSignal): Promise<void> {
-  const at = { namespace: operation.namespace, name: holdName(operation.run) };
+  const at = { namespace: operation.namespace, name: holdName(lineageOf(operation)) };
   const data = { [holdKey(workload)]: pool };
   const existing = await client.find(configMaps, at, signal);
   if (existing?.data?.[holdKey(workload)] === pool) return;
   if (existing === undefined) {
     const metadata = {
       ...at,
-      labels: { ...ownLabels(operation), [heldLabel]: 'true' },
+      labels: { ...ownLabels(operation), [runLabel]: lineageOf(operation), [heldLabel]: 'true' },
       annotations: operationMark(operation),
       // Goes with the run: a deleted run must not keep pods out for ever.
       ownerReferences: ownedByRun(operation),
@@ -67,7 +67,7 @@ export async function writeHold(client: KubeClient, operation: Operation, worklo
 
 /** Takes the workload out of the run's hold; the last one out takes the ConfigMap along. */
 export async function removeHold(client: KubeClient, operation: Operation, workload: WorkloadRef, signal: AbortSignal): Promise<void> {
-  const at = { namespace: operation.namespace, name: holdName(operation.run) };
+  const at = { namespace: operation.namespace, name: holdName(lineageOf(operation)) };
   const existing = await client.find(configMaps, at, signal);
   if (existing?.data?.[holdKey(workload)] === undefined) return;
   try {

@@ -10,7 +10,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import { PauseError, userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
-import { poolLabel, pointer } from '../marks.ts';
+import { poolLabel, pointer, lineageOf } from '../marks.ts';
 import { type Workload, type WorkloadPods, findWorkload, isLive, isReady, podsOf } from '../pods.ts';
 import { type PoolDriverOptions, type PoolKind, isOurs, unreadable } from './kind.ts';
 import { createHoldSupport, holdProblem, holderOf, readHolds, removeHold, writeHold } from './hold.ts';
@@ -116,7 +116,7 @@ async function observeMember(
   }
   const owned = await podsOf(as, workload, signal);
   const holder = holderOf(scene.holds, member.workload);
-  const problem = holder === context.run ? await holdProblem(parts.client, context, { workload, ref: member.workload, owned, pool: scene.value }, signal) : '';
+  const problem = holder === lineageOf(context) ? await holdProblem(parts.client, context, { workload, ref: member.workload, owned, pool: scene.value }, signal) : '';
   const seen = readMember({ scene, context, member, workload, owned, holder });
   const counted = [...owned.pods].filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
   const targets = counted.map((pod) => targetOf(member.member, member.workload.name, pod));
@@ -125,8 +125,8 @@ async function observeMember(
     ...seen,
     connections: await parts.caller.count(scene.pool, targets, signal),
     detail: [seen.detail, problem].filter((text) => text !== '').join('; '),
-    held: holder === context.run && problem === '',
-    doubted: isDoubted(parts, `${context.namespace}/${context.run}/${member.workload.name}`, problem),
+    held: holder === lineageOf(context) && problem === '',
+    doubted: isDoubted(parts, `${context.namespace}/${lineageOf(context)}/${member.workload.name}`, problem),
   };
 }
 
@@ -160,7 +160,7 @@ function readMember({ scene, context, member, workload, owned, holder }: MemberS
   const ours = isOurs(context, member);
   const say = (state: MemberState, foreign = '', detail = ''): Reading => ({ state, foreign, detail });
   if (holder !== undefined) {
-    const foreign = holder === context.run ? '' : `held by run ${holder}`;
+    const foreign = holder === lineageOf(context) ? '' : `held by run ${holder}`;
     return labelled.length > 0 ? say('Serving', foreign, `${count(labelled, live)} carry the pool label although held`) : say(out, foreign);
   }
   if (live.length === 0) return say(lagging ? 'Draining' : 'Down', '', 'no pods');

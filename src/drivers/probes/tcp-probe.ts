@@ -15,6 +15,7 @@ export async function tryTcp(probe: TcpProbe, { clock, values, target, signal }:
 
 function open(host: string, port: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const socket = connect({ host, port });
     const end = (finish: () => void): void => {
       signal.removeEventListener('abort', onAbort);
@@ -24,6 +25,7 @@ function open(host: string, port: number, signal: AbortSignal): Promise<void> {
     const onAbort = (): void => end(() => reject(signal.reason));
     signal.addEventListener('abort', onAbort, { once: true });
     socket.once('connect', () => end(resolve));
-    socket.once('error', (error) => end(() => reject(error)));
+    // Not `once`: a second error after the first would end the process.
+    socket.on('error', (error) => end(() => reject(error)));
   });
 }

@@ -39,8 +39,17 @@ export const servedKey = (group: string): string => `served/${group}`;
 /** Tells a rollback to put back the volumes that a failed restore moved aside. */
 export const reattachKey = (group: string): string => `reattach/${group}`;
 
+/** Name of the upgrade a rollback belongs to; in a plan's handles. */
+export const originKey = 'origin/run';
+
 /** UID of the run that hands its locks over; in a plan's handles. */
 export const previousUIDKey = 'previous/uid';
 
 /** Step that a Decision resumed: it counts once. */
 export const resumedKey = (decision: string): string => `resumed/${decision}`;
+
+/** Who signed off: from then on snapshots need not be kept. */
+export const signedOffKey = 'signed-off';
+
+/** The kept object was deleted. */
+export const releasedKey = (name: string): string => `released/${name}`;

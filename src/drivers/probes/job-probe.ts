@@ -1,0 +1,106 @@
+import type { JobAction } from '../../api/common.ts';
+import { DeadlineExceeded, sleep, withDeadline } from '../../kube/deadline.ts';
+import { isAlreadyExists } from '../../kube/kube-error.ts';
+import type { Pod, PodTemplate } from '../../kube/objects.ts';
+import { jobs, pods } from '../../kube/resources.ts';
+import type { ObjectName } from '../../kube/types.ts';
+import { parseDuration } from '../../shared/duration.ts';
+import type { TryResult } from './attempts.ts';
+import { jobName, jobObject, podTemplates } from './job-object.ts';
+import { jobState, type JobState } from './job-result.ts';
+import { withEnv } from './secrets.ts';
+import type { TryContext } from './try-context.ts';
+import { TryEnded } from './try-ended.ts';
+
+const pollMs = 1_000;
+/** How much longer than the Job's own deadline its end is waited for. */
+const graceMs = 30_000;
+const logLines = 20;
+const logCharacters = 800;
+
+/**
+ * Runs one Job and reads its end: exit status 0 passes, another fails, and what kept it from ending is no answer.
+ * A try that was begun before a restart is taken up again: the Job's name follows from the try.
+ */
+export async function tryJob(action: JobAction, context: TryContext): Promise<TryResult> {
+  const { client } = context.secrets;
+  const at = { namespace: context.operation.namespace, name: jobName(context.name) };
+  // Read although they go to the container by reference: the log must not show them.
+  await withEnv(context.secrets, action.env ?? [], context.values, context.signal);
+  const template = await templateOf(action, context);
+  const { operation, target, signal } = context;
+  const place = target.place === undefined ? {} : { POD: target.name, ADDRESS: target.place.address };
+  const job = jobObject({ action, template, operation, tryName: context.name, values: { ...context.values, ...place } });
+  await client.create(jobs, job, { signal }).catch((error: unknown) => {
+    if (!isAlreadyExists(error)) throw error;
+  });
+  try {
+    return await follow(action, context, at);
+  } catch (error) {
+    // Given up by its deadline: what still runs would disturb the next try. A process that only stops lets it run on.
+    if (signal.reason instanceof DeadlineExceeded) await remove(context, at);
+    throw error;
+  }
+}
+
+async function follow(action: JobAction, context: TryContext, at: ObjectName): Promise<TryResult> {
+  const { clock, secrets, signal } = context;
+  const endsAt = clock.monotonic() + parseDuration(action.timeout) + graceMs;
+  for (;;) {
+    signal.throwIfAborted();
+    const job = await secrets.client.find(jobs, at, signal);
+    if (job === undefined) return { answer: 'none', message: `Job ${at.name} was deleted` };
+    const pod = await podOf(context, at);
+    const state = jobState(job, pod, action.timeout);
+    if (state.kind !== 'running') return resultOfJob(state, pod, context, at);
+    if (clock.monotonic() >= endsAt) {
+      await remove(context, at);
+      return { answer: 'none', message: `Job ${at.name} did not end within ${action.timeout}` };
+    }
+    await sleep(clock, pollMs, signal);
+  }
+}
+
+async function resultOfJob(state: Exclude<JobState, { kind: 'running' }>, pod: Pod | undefined, context: TryContext, at: ObjectName): Promise<TryResult> {
+  switch (state.kind) {
+    case 'passed':
+      return { answer: 'pass', message: '' };
+    case 'silent':
+      if (!state.isOver) await remove(context, at);
+      return { answer: 'none', message: `Job ${at.name}: ${state.message}` };
+    case 'exited':
+      return { answer: 'fail', message: `Job ${at.name}: ${state.message}${await logOf(pod, context)}` };
+  }
+}
+
+/** The last lines of the log, for whoever reads the verdict; its absence does not change it. */
+async function logOf(pod: Pod | undefined, { secrets, signal }: TryContext): Promise<string> {
+  if (pod === undefined) return '';
+  const at = { namespace: secrets.namespace, name: pod.metadata.name };
+  const container = pod.spec.containers[0]?.name;
+  const options = { tailLines: logLines, ...(container === undefined ? {} : { container }) };
+  const log = await secrets.client.podLog(at, options, signal).catch(() => '');
+  const lines = secrets.redactor.redact(log).trim().split('\n').slice(-logLines).join('\n');
+  if (lines === '') return '';
+  return `; log: ${lines.length <= logCharacters ? lines : `…${lines.slice(-logCharacters)}`}`;
+}
+
+/** The last pod of the Job by name; it has one at most. */
+async function podOf({ secrets, signal }: TryContext, at: ObjectName): Promise<Pod | undefined> {
+  const selection = { namespace: secrets.namespace, labelSelector: `batch.kubernetes.io/job-name=${at.name}` };
+  const { items } = await secrets.client.list(pods, selection, signal);
+  return items.at(-1);
+}
+
+async function templateOf({ podTemplate, image }: JobAction, { secrets, signal }: TryContext): Promise<PodTemplate> {
+  if (image !== undefined) return { spec: { containers: [{ name: 'probe', image }], automountServiceAccountToken: false } };
+  const name = podTemplate ?? '';
+  const found = await secrets.client.find(podTemplates, { namespace: secrets.namespace, name }, signal);
+  if (found === undefined) throw new TryEnded('none', `PodTemplate ${name} does not exist`);
+  return found.template;
+}
+
+/** Best effort: a Job that stays ends by its own deadline. The try's signal may be over already. */
+async function remove({ clock, secrets }: TryContext, at: ObjectName): Promise<void> {
+  await withDeadline({ clock, afterMs: 5_000 }, (signal) => secrets.client.delete(jobs, at, { propagation: 'Background', signal })).catch(() => undefined);
+}

@@ -1,0 +1,142 @@
+import type { Probe, ProbeSuiteSpec } from '../../api/probe-suite.ts';
+import { sleep, withDeadline } from '../../kube/deadline.ts';
+import type { KubeClient } from '../../kube/types.ts';
+import type { ProbeRequest } from '../../planner/effects.ts';
+import type { ProbeObservation, ProbeState } from '../../planner/observed.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { userClient } from '../access.ts';
+import type { Operation } from '../contract.ts';
+import { count, decideVerdict, noTries, rulesOf, type TryResult } from './attempts.ts';
+import { resolveParameters } from './parameters.ts';
+import { Redactor, type SecretReader, type Values } from './secrets.ts';
+import { newSession, type Session } from './session.ts';
+import { tryEverywhere } from './try-probe.ts';
+
+export interface SuiteRunOptions {
+  readonly operation: Operation;
+  readonly request: ProbeRequest;
+  readonly suite: ProbeSuiteSpec;
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly onChange: () => void;
+  /** Ends the run without a verdict. */
+  readonly signal: AbortSignal;
+}
+
+interface Outcome {
+  readonly kind: 'passed' | 'failed' | 'unknown';
+  readonly message: string;
+}
+
+const longestMessage = 2_000;
+
+/** One run of a suite from its first probe to its verdict. */
+export class SuiteRun {
+  readonly #options: SuiteRunOptions;
+  readonly #secrets: SecretReader;
+  readonly #parameters: Values;
+  readonly #sessions = new Map<string, Session>();
+  readonly #results: { probe: string; state: ProbeState; message: string }[];
+  #state: ProbeState = 'running';
+  #message = '';
+
+  constructor(options: SuiteRunOptions) {
+    const { operation, request, suite } = options;
+    this.#options = options;
+    this.#secrets = { client: userClient(options.client, operation), namespace: operation.namespace, redactor: new Redactor() };
+    this.#parameters = resolveParameters(suite.parameters ?? [], request.parameters);
+    this.#results = suite.probes.map(({ name }) => ({ probe: name, state: 'absent', message: '' }));
+  }
+
+  observe(): ProbeObservation {
+    return { id: this.#options.request.id, state: this.#state, message: this.#message, results: this.#results.map((result) => ({ ...result })) };
+  }
+
+  get isOver(): boolean {
+    return this.#state !== 'running';
+  }
+
+  /**
+   * Runs to the verdict; the state is always one of the last three afterwards.
+   * @throws whatever is a fault of this program; the state is `unknown` then
+   */
+  async run(): Promise<void> {
+    try {
+      const { kind, message } = await this.#runProbes();
+      this.#end(kind, message);
+    } catch (error) {
+      const isStopped = this.#options.signal.aborted;
+      this.#end('unknown', isStopped ? 'stopped before a verdict' : `the run broke: ${error instanceof Error ? error.message : String(error)}`);
+      if (!isStopped) throw error;
+    }
+  }
+
+  async #runProbes(): Promise<Outcome> {
+    const warnings: string[] = [];
+    for (const [index, probe] of this.#options.suite.probes.entries()) {
+      const { kind, message } = await this.#runProbe(probe, index);
+      if (kind === 'passed') continue;
+      const told = `${probe.name}: ${message}${probe.remedy === undefined ? '' : `; ${probe.remedy}`}`;
+      if (probe.severity !== 'Warn') return { kind, message: told };
+      warnings.push(told);
+    }
+    return { kind: 'passed', message: warnings.length === 0 ? '' : `warned: ${warnings.join('; ')}` };
+  }
+
+  async #runProbe(probe: Probe, index: number): Promise<Outcome> {
+    const { clock, suite, signal } = this.#options;
+    const rules = rulesOf(suite, probe);
+    const startedAt = clock.monotonic();
+    let tally = noTries;
+    for (let attempt = 1; ; attempt += 1) {
+      const triedAt = clock.monotonic();
+      const last = await this.#try(probe, attempt, rules.deadlineMs - (triedAt - startedAt));
+      signal.throwIfAborted();
+      tally = count(tally, last.answer);
+      // A try that took longer than the interval is followed by the next one at once.
+      const nextAt = Math.max(clock.monotonic(), triedAt + rules.intervalMs);
+      const verdict = decideVerdict(rules, tally, last, nextAt - startedAt);
+      const message = this.#readable(verdict.message);
+      if (verdict.kind !== 'again') {
+        this.#note(index, verdict.kind, message);
+        return { kind: verdict.kind, message };
+      }
+      this.#note(index, 'running', message);
+      await sleep(clock, nextAt - clock.monotonic(), signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  #try(probe: Probe, attempt: number, leftMs: number): Promise<TryResult> {
+    const { clock, operation, request, signal, suite } = this.#options;
+    const { deadlineMs } = rulesOf(suite, probe);
+    const round = { clock, operation, request, probe, attempt, deadlineMs, secrets: this.#secrets, parameters: this.#parameters };
+    const sessionOf = (key: string): Session => {
+      const session = this.#sessions.get(key) ?? newSession();
+      this.#sessions.set(key, session);
+      return session;
+    };
+    return withDeadline({ clock, afterMs: leftMs, signal }, (limited) => tryEverywhere({ ...round, sessionOf }, limited));
+  }
+
+  #note(index: number, state: ProbeState, message: string): void {
+    const result = this.#results[index];
+    if (result === undefined || (result.state === state && result.message === message)) return;
+    result.state = state;
+    result.message = message;
+    this.#message = message === '' ? '' : `${result.probe}: ${message}`;
+    this.#options.onChange();
+  }
+
+  #end(state: Outcome['kind'], message: string): void {
+    this.#state = state;
+    this.#message = this.#readable(message);
+    this.#options.onChange();
+  }
+
+  /** Without secrets and not too long, in this order: half a secret is a secret too. */
+  #readable(message: string): string {
+    const safe = this.#secrets.redactor.redact(message);
+    return safe.length <= longestMessage ? safe : `${safe.slice(0, longestMessage)}…`;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Probe } from '../../api/probe-suite.ts';
+import type { ProbeRequest } from '../../planner/effects.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { formatDuration } from '../../shared/duration.ts';
+import type { Operation } from '../contract.ts';
+import type { TryResult } from './attempts.ts';
+import { tryHttp } from './http-probe.ts';
+import { tryJob } from './job-probe.ts';
+import { resultOf } from './network.ts';
+import type { SecretReader, Values } from './secrets.ts';
+import type { Session } from './session.ts';
+import { findTargets } from './targets.ts';
+import { tryTcp } from './tcp-probe.ts';
+import { tryTls } from './tls-probe.ts';
+import type { TryContext } from './try-context.ts';
+
+export interface Round {
+  readonly clock: Clock;
+  readonly operation: Operation;
+  readonly request: ProbeRequest;
+  readonly probe: Probe;
+  /** Counts from 1. */
+  readonly attempt: number;
+  /** For messages only; the signal is what ends a try. */
+  readonly deadlineMs: number;
+  readonly secrets: SecretReader;
+  readonly parameters: Values;
+  readonly sessionOf: (key: string) => Session;
+}
+
+/** One try of one probe at every target in turn; the first that does not pass is the answer. */
+export async function tryEverywhere(round: Round, signal: AbortSignal): Promise<TryResult> {
+  const { secrets, request, probe } = round;
+  const deadline = formatDuration(round.deadlineMs);
+  try {
+    const targets = await findTargets({ ...secrets, scope: request.scope, workloads: request.workloads }, signal);
+    for (const target of targets) {
+      const session = round.sessionOf(target.key);
+      const name = [request.id, probe.name, round.attempt, target.key].join('/');
+      const values = { ...round.parameters, ...session.captured };
+      const result = await tryProbe(probe, { ...round, name, values, target, session, signal }, deadline);
+      if (result.answer !== 'pass') return target.name === '' ? result : { ...result, message: `${result.message} (pod ${target.name})` };
+    }
+    return { answer: 'pass', message: '' };
+  } catch (error) {
+    return resultOf(error, deadline);
+  }
+}
+
+async function tryProbe(probe: Probe, context: TryContext, deadline: string): Promise<TryResult> {
+  try {
+    if (probe.http !== undefined) return await tryHttp(probe.http, context);
+    if (probe.tcp !== undefined) return await tryTcp(probe.tcp, context);
+    if (probe.tls !== undefined) return await tryTls(probe.tls, context);
+    if (probe.job !== undefined) return await tryJob(probe.job, context);
+  } catch (error) {
+    const own = (probe.http ?? probe.tcp ?? probe.tls ?? probe.job)?.timeout ?? deadline;
+    return resultOf(error, context.signal.aborted ? deadline : own);
+  }
+  return { answer: 'none', message: 'this version knows no probe of this kind', final: true };
+}

@@ -1,0 +1,17 @@
+import { haproxyHarness } from './haproxy-harness.ts';
+import { realHarness } from './real-harness.ts';
+import { simHarness } from './sim-harness.ts';
+import { describeGroups, describePools, describeSnapshots, describeWorkloads } from './suites.ts';
+
+const real = { name: 'real driver', make: realHarness };
+const simulated = { name: 'simulator', make: () => simHarness('service') };
+
+describePools({ name: 'Service', make: realHarness });
+describePools({ name: 'HAProxy', make: haproxyHarness });
+describePools({ name: 'simulated Service', make: () => simHarness('service') });
+describePools({ name: 'simulated HAProxy', make: () => simHarness('haproxy') });
+for (const each of [real, simulated]) {
+  describeWorkloads(each);
+  describeGroups(each);
+  describeSnapshots(each);
+}

@@ -1,0 +1,164 @@
+/** Ways to end a run before its time: abort, delete, supersede at every step; and what must not go on afterwards. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Step } from '../../src/api/upgrade-run.ts';
+import { isEnded } from '../../src/status/summarize-run.ts';
+import { setInstance } from '../../src/simulation/pools.ts';
+import { planRun } from '../../src/simulation/set-controller.ts';
+import type { Simulation } from '../../src/simulation/simulation.ts';
+import { must } from '../../src/simulation/world.ts';
+import { shownVersions } from './checks.ts';
+import { decide, editSet, play, setting, signsOff, whenStep, type Ended, type Told } from './story.ts';
+
+const quick = { signOff: 'NotRequired', rollback: { policy: 'Automatic', onServed: 'KeepData' } } as const;
+
+const steps: readonly Step[] = planRun(setting({ set: quick }), must(setting({ set: quick }).objects.sets[0], 'set')).steps;
+const begun = steps.filter((step) => step.skip === undefined && step.action !== 'Configure').map((step) => step.id);
+
+function phases({ result }: Ended): string[] {
+  return result.runs.map((run) => run.status?.phase ?? '');
+}
+
+function deleteSets({ objects, world }: Simulation): void {
+  for (const set of objects.sets) set.metadata.deletionTimestamp = new Date(world.clock.now()).toISOString();
+}
+
+async function endedAt(id: string, what: string, act: (simulation: Simulation) => void): Promise<Ended> {
+  const ended = await play({ tell: (): Told => ({ ...setting({ set: quick }), events: [whenStep(id, 'Running', what, act)] }) });
+  const last = ended.result.timeline.lines().slice(-25).join('\n');
+  assert.deepEqual(ended.result.violations, [], last);
+  assert.ok(ended.result.runs.every((run) => isEnded(run.status?.phase)), last);
+  return ended;
+}
+
+/** One version everywhere: nothing is left half. */
+function assertWhole(ended: Ended): void {
+  const versions = [...new Set(shownVersions(ended.world))];
+  const completed = phases(ended).includes('Completed');
+  assert.deepEqual(versions, [completed ? '1.2.0' : '1.1.0'], ended.result.timeline.lines().slice(-25).join('\n'));
+}
+
+describe('S-07: an abort at each kind of step leaves everything as it was', () => {
+  for (const id of begun) {
+    it(`S-07: aborted in ${id}`, async () => assertWhole(await endedAt(id, 'ana aborts', (simulation) => decide(simulation, { choice: 'Abort' }))));
+  }
+
+  it('S-07: nothing retries by itself after an abort, and a new package proceeds', async () => {
+    const ended = await play({
+      tell: () => ({
+        ...setting({ packages: ['1.1.0', '1.2.0', '1.3.0'], set: quick }),
+        events: [
+          whenStep('g1-upgrade', 'Running', 'ana aborts', (simulation) => decide(simulation, { choice: 'Abort' })),
+          { what: 'the set asks for 1.3.0', atMs: 3_600_000, act: (simulation) => editSet(simulation, { package: 'portal-1.3.0' }) },
+        ],
+      }),
+    });
+    assert.deepEqual(ended.result.violations, []);
+    const made = ended.result.runs.map((run) => [run.spec.package, run.spec.purpose, (run.metadata.creationTimestamp ?? '') < '2026-12-05T21:00:00Z']);
+    assert.deepEqual(made, [['portal-1.2.0', 'Upgrade', true], ['portal-1.2.0', 'Rollback', true], ['portal-1.3.0', 'Upgrade', false]]);
+    assert.deepEqual([...new Set(shownVersions(ended.world))], ['1.3.0']);
+  });
+});
+
+describe('S-12: the set is deleted at each kind of step', () => {
+  for (const id of begun) {
+    it(`S-12: deleted in ${id}`, async () => assertWhole(await endedAt(id, 'the set is deleted', deleteSets)));
+  }
+
+  it('S-12: it ends within finalizeTimeout although the pool cannot be reached, and hands over by name', async () => {
+    const ended = await play({
+      tell: () => {
+        const told = setting({ set: { ...quick, finalizeTimeout: '10m' } });
+        // Nobody can put anything back, so the promise about the end is kept by naming it.
+        told.world.promises.mayInterrupt = true;
+        return {
+          ...told,
+          events: [
+            whenStep('g1-isolated', 'Running', 'the load balancer goes away and the set is deleted', (simulation) => {
+              setInstance(simulation.world, 'web', 0, false);
+              deleteSets(simulation);
+            }),
+          ],
+        };
+      },
+    });
+    const named = ended.result.runs.flatMap((run) => run.status?.handedOver ?? []).map((handover) => handover.object);
+    assert.deepEqual([[...new Set(named)], ended.result.elapsedMs < 15 * 60_000], [['pool/web/web-1'], true], ended.result.timeline.lines().slice(-20).join('\n'));
+    assert.ok(ended.result.runs.every((run) => isEnded(run.status?.phase)));
+  });
+});
+
+describe('S-04: a newer package arrives at each kind of step', () => {
+  for (const id of begun) {
+    it(`S-04: superseded in ${id}`, async () => {
+      const ended = await play({
+        tell: () => ({
+          ...setting({ packages: ['1.1.0', '1.2.0', '1.3.0'], set: quick }),
+          events: [whenStep(id, 'Running', 'the set asks for 1.3.0', (simulation) => editSet(simulation, { package: 'portal-1.3.0' }))],
+        }),
+      });
+      const last = ended.result.timeline.lines().slice(-30).join('\n');
+      assert.deepEqual(ended.result.violations, [], last);
+      assert.deepEqual([...new Set(shownVersions(ended.world))], ['1.3.0'], last);
+    });
+  }
+});
+
+describe('pausing', () => {
+  for (const id of begun) {
+    it(`S-06: paused for a day in ${id}, it goes on where it was and fails no deadline`, async () => {
+      const ended = await play({
+        tell: () => ({
+          ...setting({ set: quick }),
+          events: [
+            whenStep(id, 'Running', 'paused', (simulation) => editSet(simulation, { paused: true })),
+            { what: 'it goes on', atMs: 24 * 3_600_000, act: (simulation) => editSet(simulation, { paused: false }) },
+          ],
+          limitMs: 48 * 3_600_000,
+        }),
+      });
+      const last = ended.result.timeline.lines().slice(-25).join('\n');
+      assert.deepEqual([phases(ended), ended.result.violations], [['Completed'], []], last);
+      const isolated = ended.world.calls.filter((call) => call.kind === 'RunProbes' && call.target.endsWith('Isolated')).length;
+      assert.ok(isolated >= 2, 'a group was not tested in isolation');
+    });
+  }
+});
+
+describe('at rest', () => {
+  it('S-40: a run that has ended costs no write and no call, whatever time passes', async () => {
+    const told = { ...setting(), events: [signsOff] };
+    const ended = await play({ tell: () => told });
+    const before = [ended.simulation.store.writes, ended.world.calls.length];
+    ended.world.clock.advanceTo(ended.world.clock.now() + 24 * 3_600_000);
+    await ended.simulation.run();
+    assert.deepEqual([ended.simulation.store.writes, ended.world.calls.length], before);
+  });
+
+  it('S-40: a run that waits for a sign-off writes nothing while it waits', async () => {
+    const ended = await play({ tell: () => ({ ...setting(), limitMs: 3_600_000 }) });
+    const writes = ended.simulation.store.writes;
+    const later = await play({ tell: () => ({ ...setting(), limitMs: 24 * 3_600_000 }) });
+    assert.equal(later.simulation.store.writes, writes);
+  });
+});
+
+describe('S-39: conditions agree with the phase in every state', () => {
+  it('S-39: exactly the ends are without Reconciling, and only good ends are Ready', async () => {
+    const seen = new Map<string, string>();
+    for (const fail of [[], ['probe:login@group-1'], ['probe:login@group-1:old'], ['probe:login@group-1:any:isolated']]) {
+      const ended = await play({ tell: () => ({ ...setting(), events: [signsOff], fail }) });
+      for (const run of ended.result.runs) {
+        const status = (type: string): string => run.status?.conditions?.find((condition) => condition.type === type)?.status ?? 'absent';
+        seen.set(run.status?.phase ?? '', `Ready=${status('Ready')} Reconciling=${status('Reconciling')} Stalled=${status('Stalled')}`);
+      }
+    }
+    assert.deepEqual(Object.fromEntries([...seen].toSorted()), {
+      AwaitingDecision: 'Ready=False Reconciling=False Stalled=True',
+      Completed: 'Ready=True Reconciling=False Stalled=False',
+      Failed: 'Ready=False Reconciling=False Stalled=True',
+      RolledBack: 'Ready=True Reconciling=False Stalled=False',
+      RollingBack: 'Ready=False Reconciling=True Stalled=False',
+    });
+  });
+});
