@@ -121,7 +121,7 @@ export async function reconcilePackage(context: ControllerContext, name: ObjectN
   const cached = context.caches.packages.get(name);
   if (cached === undefined) return settled;
   const package_ = decodePackage(cached);
-  const withdrawn = package_.spec.withdrawn === true;
+  const { withdrawn } = package_.spec;
   const phase = withdrawn ? ('Withdrawn' as const) : ('Available' as const);
   const conditions = mergeConditions(package_.status?.conditions, conditionsOf(!withdrawn, withdrawn ? 'PackageWithdrawn' : 'UpToDate', withdrawn ? 'spec.withdrawn is true' : 'available', package_.metadata.generation), formatInstant(context.now()));
   await patchStatus(context.client, packages, package_, { observedGeneration: package_.metadata.generation ?? 1, conditions, phase });

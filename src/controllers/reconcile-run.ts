@@ -9,7 +9,7 @@ import type { Pacer } from '../engine/pacer.ts';
 import type { Stopwatch } from '../engine/stopwatch.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
 import type { ObjectName, Resource } from '../kube/types.ts';
-import type { RunIntent } from '../planner/decide.ts';
+import type { RunIntent } from '../planner/decision.ts';
 import type { ValidDecision } from '../planner/verdict.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { parseDuration } from '../shared/duration.ts';

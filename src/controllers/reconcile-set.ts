@@ -66,12 +66,17 @@ async function findState(context: ControllerContext, set: UpgradeSet, runs: read
   if (input.groups.every((group) => runsPackage(input.package, group, input.workloads))) {
     return latest?.status?.phase === 'Completed' && latest.spec.package === input.package.metadata.name ? shown(latest) : { kind: 'atTarget', version: input.package.spec.version };
   }
-  return planOrRefuse(context, set, input, upgrades, signal, logger);
+  return planOrRefuse(context, input, upgrades, signal, logger);
 }
 
 async function planOrRefuse(
-  context: ControllerContext, set: UpgradeSet, input: PlanInput, upgrades: readonly UpgradeRun[], signal: AbortSignal, logger: Logger,
+  context: ControllerContext,
+  input: PlanInput,
+  upgrades: readonly UpgradeRun[],
+  signal: AbortSignal,
+  logger: Logger,
 ): Promise<SetState> {
+  const { set } = input;
   const problems = [...accountProblems(context, set), ...findProblems(input)];
   if (problems.length === 0) {
     problems.push(...(await context.preflight.findProblems(observerOf(set), input.groups, input.pools, input.suites, input.package, signal)));
@@ -145,7 +150,7 @@ async function pruneHistory(context: ControllerContext, set: UpgradeSet, runs: r
   const [victim] = runs.filter((run) => old.has(numberOf(run)) && isEnded(run.status?.phase));
   if (victim === undefined) return;
   const { namespace, name, uid } = victim.metadata;
-  await context.client.delete(upgradeRuns as Resource<UpgradeRun>, { name, ...(namespace === undefined ? {} : { namespace }) }, uid === undefined ? {} : { uid });
+  await context.client.delete(upgradeRuns, { name, ...(namespace === undefined ? {} : { namespace }) }, uid === undefined ? {} : { uid });
 }
 
 function sha256(text: string): string {

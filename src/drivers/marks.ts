@@ -14,8 +14,8 @@ export const upgradeSetLabel = 'belay.dev/upgrade-set';
 export const lockAnnotation = 'belay.dev/lock';
 /** Operation that wrote the object last. */
 export const operationAnnotation = 'belay.dev/operation';
-/** Name of the run, on objects whose labels are the user's. */
-export const runAnnotation = 'belay.dev/run';
+/** On a claim made by a restore: the snapshot its data came from. */
+export const restoredFromAnnotation = 'belay.dev/restored-from';
 
 /** Field managers: one per concern, because an apply that leaves out a field its manager owns removes it. */
 export const fieldManagers = { replicas: 'belay-replicas', images: 'belay-images' } as const;

@@ -37,7 +37,10 @@ type FindProblems = (
 /** The checks as the controller of UpgradeSets asks for them. */
 export function createPreflightChecks(options: PreflightOptions): { readonly findProblems: FindProblems } {
   return {
-    findProblems: (context, groups, pools, suites, package_, signal) => findLiveProblems(options, { context, groups, pools, suites, package: package_ }, signal),
+    findProblems(...input) {
+      const [context, groups, pools, suites, package_, signal] = input;
+      return findLiveProblems(options, { context, groups, pools, suites, package: package_ }, signal);
+    },
   };
 }
 

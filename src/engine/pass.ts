@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { StepEntry, UpgradeRun, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
 import type { Drivers, Operation, RunContext } from '../drivers/contract.ts';
-import { currentStep, decide, type RunIntent } from '../planner/decide.ts';
+import { decide } from '../planner/decide.ts';
+import { currentStep, type RunIntent } from '../planner/decision.ts';
 import { mergeHandles } from '../planner/journal.ts';
 import { canonicalJson, computeRollbackRun } from '../planner/plan.ts';
 import type { Move } from '../planner/move.ts';

@@ -4,7 +4,7 @@ import { formatInstant } from '../shared/instant.ts';
 import { evaluateCleanup } from './steps/cleanup.ts';
 import { hasBegun, journalOf, recordOf, type GroupRecord } from './journal.ts';
 import { isHeldBack, membersOf, seeMembers } from './members.ts';
-import { contextOf, toMove, type DecideInput } from './decide.ts';
+import { contextOf, toMove, type DecideInput } from './decision.ts';
 import type { Move, RollbackMethod, RollbackOrder } from './move.ts';
 import { claimsKey, drainedKey, resumedKey, snapshotKey } from './steps/keys.ts';
 import { mergeHandles } from './journal.ts';

@@ -23,7 +23,7 @@ function packageProblems(input: PlanInput): Problem[] {
   const { spec, metadata } = input.package;
   const object = `package/${metadata.name}`;
   const problem = (reason: string, field: string, message: string): Problem[] => [{ reason, object, field, message }];
-  if (spec.withdrawn === true) return problem('PackageWithdrawn', 'spec.withdrawn', 'the package is withdrawn: name another one');
+  if (spec.withdrawn) return problem('PackageWithdrawn', 'spec.withdrawn', 'the package is withdrawn: name another one');
   if (spec.upgradeType === 'Major') {
     return problem('ProcedureNotAvailable', 'spec.upgradeType', 'major upgrades are not available in this version: use a Minor package');
   }

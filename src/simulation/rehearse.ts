@@ -104,7 +104,8 @@ function answerEvent(): StoryEvent {
 /** The first way back that is offered; the end where none is; else the sign-off. */
 function answerTo(run: UpgradeRun, count: number): Decision {
   const choices = run.status?.choices ?? [];
-  const picked = choices.find((choice) => choice.choice === 'Rollback') ?? choices.find((choice) => choice.choice === 'Abort');
+  const hasFailed = run.status?.steps.some((entry) => entry.state === 'Failed') === true;
+  const picked = hasFailed ? (choices.find((choice) => choice.choice === 'Rollback') ?? choices.find((choice) => choice.choice === 'Abort')) : undefined;
   return {
     apiVersion: 'belay.dev/v1alpha1',
     kind: 'Decision',

@@ -7,7 +7,7 @@ import type { Drivers } from '../drivers/contract.ts';
 import type { Pacer } from '../engine/pacer.ts';
 import { runPass, type PassOutcome } from '../engine/pass.ts';
 import type { Stopwatch } from '../engine/stopwatch.ts';
-import type { RunIntent } from '../planner/decide.ts';
+import type { RunIntent } from '../planner/decision.ts';
 import { workloadKey } from '../planner/observed.ts';
 import { computeRun } from '../planner/plan.ts';
 import type { ValidDecision } from '../planner/verdict.ts';

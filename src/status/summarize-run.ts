@@ -1,7 +1,7 @@
 /** The status of a run from its journal and the planner's answer. The only writer of its phase and conditions. */
 import { mergeConditions, type WantedCondition } from '../api/conditions.ts';
 import type { Blocker, HandedOver, RunPhase, StepEntry, UpgradeRun, UpgradeRunStatus } from '../api/upgrade-run.ts';
-import { currentStep } from '../planner/decide.ts';
+import { currentStep } from '../planner/decision.ts';
 import { choicesAfter, groupsAtStake } from '../planner/failure.ts';
 import { keptSnapshots, mergeHandles, recordOf } from '../planner/journal.ts';
 import { membersOf } from '../planner/members.ts';
@@ -27,7 +27,7 @@ export function isEnded(phase: RunPhase | undefined): boolean {
 }
 
 export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
-  const { run, move, now } = input;
+  const { run, now } = input;
   const entries = [...input.entries];
   const previous = run.status;
   const phase = phaseOf(input);

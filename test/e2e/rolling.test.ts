@@ -2,27 +2,29 @@
  * The rolling procedure on a real cluster: API server, kubelet, containers, CSI snapshots, HAProxy, all under load.
  * One file, so that the cluster is started once; the stories are in `cases/`.
  */
-import { after, before } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { makeBed } from './bed.ts';
 import type { Bed } from './bed.ts';
 import { registerDisturbances } from './cases/disturbances.ts';
 import { registerNeighbours } from './cases/neighbours.ts';
 import { registerReleases } from './cases/releases.ts';
 
-let making: Promise<Bed> | undefined;
-const bed = (): Promise<Bed> => {
-  if (making === undefined) throw new Error('the cluster is not there yet');
-  return making;
-};
+describe('rolling upgrades on a real cluster', { concurrency: 1 }, () => {
+  let made: Bed | undefined;
+  const bed = (): Bed => {
+    if (made === undefined) throw new Error('the cluster did not start');
+    return made;
+  };
 
-before(async () => {
-  making = makeBed((line) => console.log(`e2e: ${line}`));
-  await making;
-});
-after(async () => {
-  if (process.env['E2E_KEEP'] !== '1') await (await making)?.cluster.down();
-});
+  before(async () => {
+    made = await makeBed((line) => console.log(`e2e: ${line}`));
+  });
+  // E2E_KEEP=1 leaves the cluster for a look around; the next run takes it down.
+  after(async () => {
+    if (process.env['E2E_KEEP'] !== '1') await made?.cluster.down();
+  });
 
-registerReleases(bed);
-registerNeighbours(bed);
-registerDisturbances(bed);
+  registerReleases(bed);
+  registerNeighbours(bed);
+  registerDisturbances(bed);
+});

@@ -74,6 +74,8 @@ export interface Story {
   /** Phases of all runs, in the order they were made. */
   readonly ends: readonly string[];
   readonly check?: (ended: Ended) => void;
+  /** Why another order of things may end otherwise; only the promises are asked for then. */
+  readonly endsVary?: string;
   /** Kill at every so manieth point only; 1 where nothing is said. For stories whose length is repetition. */
   readonly killEvery?: number;
 }

@@ -65,16 +65,25 @@ async function observe(parts: Parts, context: RunContext, pool: Pool, members: r
   };
 }
 
+interface Change {
+  readonly operation: Operation;
+  readonly pool: Pool;
+  readonly effect: PoolEffect;
+  readonly want: Want;
+  readonly signal: AbortSignal;
+}
+
 async function request(parts: Parts, operation: Operation, pool: Pool, effect: PoolEffect, signal: AbortSignal): Promise<void> {
   // HAProxy keeps a member out by itself. But one that the journal says is out, and a restarted process has let in, goes out again.
   if (effect.kind === 'HoldMember' && !isOurs(operation, effect.member)) return;
   const want = effect.kind === 'ServeMember' ? 'ready' : effect.kind === 'DrainMember' && effect.force ? 'maint' : 'drain';
+  const change: Change = { operation, pool, effect, want, signal };
   const seen = await lookAtInstances(parts.runtime, pool, signal);
   const states = seen.flatMap((instance) => ('state' in instance ? [{ address: instance.address, state: instance.state }] : []));
-  for (const { address, state } of states) refuseForeign(parts, operation, pool, effect.member, address, state);
+  for (const state of states) refuseForeign(parts, change, state);
   const differing = states.filter(({ state }) => needsChange(state.servers.get(effect.member.member), want));
-  if (differing.length > 0) await callHook(parts, operation, pool, effect, want, signal);
-  for (const { address } of differing) await setState(parts, pool, effect.member, address, want, signal);
+  if (differing.length > 0) await callHook(parts, change);
+  for (const { address } of differing) await setState(parts, change, address);
   // Draining leaves maintenance in place, so that is still what we set.
   if (want !== 'drain' || parts.memory.lastSet(operation, effect.member) !== 'maint') parts.memory.set(operation, effect.member, want);
   const away = seen.flatMap((instance) => ('why' in instance ? [instance.why] : []));
@@ -91,34 +100,33 @@ function needsChange(server: ServerState | undefined, want: Want): boolean {
   return want === 'maint' ? !maint : !maint && (server.admin & adminBits.forcedDrain) === 0;
 }
 
-function refuseForeign(parts: Parts, operation: Operation, pool: Pool, member: MemberRef, address: string, state: InstanceState): void {
-  const seen = [{ address, state }];
-  const { foreign } = readMembers({ context: operation, pool, member, seen, memory: parts.memory });
+function refuseForeign({ memory }: Parts, { operation, pool, effect }: Change, instance: { readonly address: string; readonly state: InstanceState }): void {
+  const { foreign } = readMembers({ context: operation, pool, member: effect.member, seen: [instance], memory });
   // The next look shows it to the planner, which names it as what the run waits for.
-  if (foreign !== '') throw new RetryError('ForeignPoolState', `${member.member} in pool ${pool.metadata.name}: ${foreign}; take it back or abort`);
+  if (foreign !== '') throw new RetryError('ForeignPoolState', `${effect.member.member} in pool ${pool.metadata.name}: ${foreign}; take it back or abort`);
 }
 
-async function setState(parts: Parts, pool: Pool, member: MemberRef, address: string, want: Want, signal: AbortSignal): Promise<void> {
-  const backend = pool.spec.haproxy?.backend ?? '';
+async function setState({ runtime }: Parts, { pool, effect, want, signal }: Change, address: string): Promise<void> {
+  const server = `${pool.spec.haproxy?.backend ?? ''}/${effect.member.member}`;
   let answer: string;
   try {
-    answer = await parts.runtime.command(address, `set server ${backend}/${member.member} state ${want}`, signal);
+    answer = await runtime.command(address, `set server ${server} state ${want}`, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw new RetryError('PoolUnobservable', `${shortName(address)}: ${error instanceof Error ? error.message : String(error)}`, { cause: error, afterMs: 2_000 });
   }
-  if (answer !== '') throw new PauseError('PoolRefused', `${shortName(address)} refuses to set ${backend}/${member.member} to ${want}: ${answer.slice(0, 120)}`);
+  if (answer !== '') throw new PauseError('PoolRefused', `${shortName(address)} refuses to set ${server} to ${want}: ${answer.slice(0, 120)}`);
 }
 
-/** Members that are pods of a workload are told one by one; the load balancer's own member name serves for the rest. */
-async function callHook(parts: Parts, operation: Operation, pool: Pool, effect: PoolEffect, want: Want, signal: AbortSignal): Promise<void> {
+/** Members that are pods of a workload are told one by one; others have to notice by themselves. */
+async function callHook({ client, caller }: Parts, { operation, pool, effect, want, signal }: Change): Promise<void> {
   if (pool.spec.drain.hook === undefined) return;
-  const as = userClient(parts.client, operation);
-  const workload = await findWorkload(as, operation.namespace, effect.member.workload, signal);
+  const { member, workload: ref } = effect.member;
+  const as = userClient(client, operation);
+  const workload = await findWorkload(as, operation.namespace, ref, signal);
   const pods = workload === undefined ? [] : (await podsOf(as, workload, signal)).pods.filter(isLive);
   for (const pod of pods) {
-    const target = targetOf(effect.member.member, effect.member.workload.name, pod);
-    const told = parts.caller.hook(pool, target, want === 'ready' ? 'undrain' : 'drain', { operation: operation.operation, signal });
+    const told = caller.hook(pool, targetOf(member, ref.name, pod), want === 'ready' ? 'undrain' : 'drain', { operation: operation.operation, signal });
     await (want === 'maint' ? told.catch(() => {}) : told);
   }
 }

@@ -1,74 +1,13 @@
 import assert from 'node:assert/strict';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { after, describe, it } from 'node:test';
-import { probeSuiteSpec, type ProbeSuiteSpec } from '../../api/probe-suite.ts';
 import { secrets } from '../../kube/resources.ts';
-import type { ProbeRequest } from '../../planner/effects.ts';
-import type { ProbeObservation } from '../../planner/observed.ts';
 import { silentLogger } from '../../shared/logger.ts';
-import { cluster, context, namespace, never, operation, type Cluster } from '../../../test/conformance/scene.ts';
-import { createProbeDriver, type ClosableProbeDriver } from './driver.ts';
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-const servers: Server[] = [];
-
-async function serve(handler: Handler): Promise<{ base: string; port: number }> {
-  const server = createServer(handler);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  return { base: `http://127.0.0.1:${address.port}`, port: address.port };
-}
-
-function suiteOf(spec: object): ProbeSuiteSpec {
-  return probeSuiteSpec.parse(spec);
-}
-
-function request(parameters: Record<string, string> = {}, more: Partial<ProbeRequest> = {}): ProbeRequest {
-  return { id: 'run/probe/1/0', suite: 'web', scope: 'Pool', parameters, workloads: [], ...more };
-}
-
-interface Ran {
-  readonly seen: ProbeObservation;
-  readonly changes: readonly string[];
-  readonly scene: Cluster;
-}
-
-/** Resolves with the next change; time stands still between. */
-function nextChange(driver: ClosableProbeDriver): () => Promise<void> {
-  let changed = Promise.withResolvers<void>();
-  driver.onChange(() => changed.resolve());
-  return async () => {
-    await changed.promise;
-    changed = Promise.withResolvers<void>();
-  };
-}
-
-/** Runs to the end. Between tries one timer is pending; while a connection is open there are two, and time stands still. */
-async function runSuite(suite: ProbeSuiteSpec, wanted = request(), scene = cluster(), user?: string): Promise<Ran> {
-  const driver = createProbeDriver({ ...scene, logger: silentLogger });
-  const changes: string[] = [];
-  driver.onChange(() => changes.push(driver.observe(context(), wanted.id).message));
-  await driver.request({ ...operation(), user }, { kind: 'RunProbes', request: wanted }, suite, never);
-  for (let quiet = 0; driver.observe(context(), wanted.id).state === 'running'; ) {
-    await scene.clock.settle();
-    quiet = scene.clock.pendingTimers() === 1 ? quiet + 1 : 0;
-    if (quiet === 5) await scene.clock.advance(10_000);
-    if (quiet === 5) quiet = 0;
-  }
-  await driver.close();
-  return { seen: driver.observe(context(), wanted.id), changes, scene };
-}
+import { cluster, context, namespace, never, operation } from '../../../test/conformance/scene.ts';
+import { createProbeDriver } from './driver.ts';
+import { closeServers, nextChange, request, runSuite, serve, suiteOf } from './driver.fixture.ts';
 
 describe('probe driver', () => {
-  after(() => {
-    for (const server of servers) {
-      server.closeAllConnections();
-      server.close();
-    }
-  });
+  after(closeServers);
 
   it('knows nothing of a run that was not asked for, and answers at once when it is', async () => {
     const scene = cluster();
@@ -97,7 +36,7 @@ describe('probe driver', () => {
           { name: 'home', http: { url: '${BASE}/home/${SESSION}', expect: { body: { contains: 'ok' } } } },
         ],
       }),
-      request({ BASE: base }),
+      { wanted: request({ BASE: base }) },
     );
     assert.deepEqual(seen, {
       id: 'run/probe/1/0',
@@ -132,7 +71,7 @@ describe('probe driver', () => {
   it('fails after three failures in a row, and never shows a secret (S-21, S-42)', async () => {
     const { base } = await serve((incoming, response) => {
       response.statusCode = 500;
-      response.end(`no ${incoming.headers['x-key'] ?? ''}`);
+      response.end(`no ${String(incoming.headers['x-key'])}`);
     });
     const scene = cluster();
     const seed = (value: string): void => {
@@ -142,10 +81,10 @@ describe('probe driver', () => {
     const readers = new Set<string>();
     scene.client.server.interceptors.push((call) => void (call.resource === 'secrets' && readers.add(call.user)));
     const http = { url: base, env: [{ name: 'KEY', secretKeyRef: { name: 'probe-user', key: 'key' } }], headers: [{ name: 'x-key', value: '${KEY}' }] };
-    const { seen } = await runSuite(suiteOf({ probes: [{ name: 'login', http }] }), request(), scene);
+    const { seen } = await runSuite(suiteOf({ probes: [{ name: 'login', http }] }), { scene });
     assert.deepEqual([seen.state, seen.message], ['failed', 'login: status 500, want 200 to 299 (3 in a row)']);
     const other = suiteOf({ probes: [{ name: 'login', http: { ...http, expect: { status: [500], body: { contains: '${KEY}!' } } } }] });
-    const shown = await runSuite(other, request(), scene, 'system:serviceaccount:shop:deployer');
+    const shown = await runSuite(other, { scene, user: 'system:serviceaccount:shop:deployer' });
     assert.deepEqual([shown.seen.state, shown.seen.message], ['failed', 'login: body is "no ***", want one with "***!" (3 in a row)']);
     assert.deepEqual([...readers], ['admin', 'system:serviceaccount:shop:deployer']);
   });

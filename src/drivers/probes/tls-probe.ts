@@ -6,6 +6,7 @@ import type { EpochMs } from '../../shared/clock.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import type { TryResult } from './attempts.ts';
 import { tlsRules } from './network.ts';
+import { lookAtSocket } from './open-socket.ts';
 import { fill } from './secrets.ts';
 import type { TryContext } from './try-context.ts';
 
@@ -43,30 +44,15 @@ export function judgeCertificate(certificate: Pick<PeerCertificate, 'valid_from'
 const day = (at: EpochMs): string => new Date(at).toISOString().slice(0, 10);
 
 function shakeHands({ host, port, name, rules }: Handshake, signal: AbortSignal): Promise<PeerCertificate> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const socket = connect({
-      host,
-      port,
-      ...(isIP(name) === 0 ? { servername: name } : {}),
-      ...(rules.ca === undefined ? {} : { ca: rules.ca }),
-      rejectUnauthorized: !rules.insecureSkipVerify,
-      minVersion: rules.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
-      // In isolation the connection goes to a pod's address, and the certificate is for the name all the same.
-      checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
-    });
-    const end = (finish: () => void): void => {
-      signal.removeEventListener('abort', onAbort);
-      socket.destroy();
-      finish();
-    };
-    const onAbort = (): void => end(() => reject(signal.reason));
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('secureConnect', () => {
-      const certificate = socket.getPeerCertificate();
-      end(() => resolve(certificate));
-    });
-    // Not `once`: a second error after the first would end the process.
-    socket.on('error', (error) => end(() => reject(error)));
+  const socket = connect({
+    host,
+    port,
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    ...(rules.ca === undefined ? {} : { ca: rules.ca }),
+    rejectUnauthorized: !rules.insecureSkipVerify,
+    minVersion: rules.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    // In isolation the connection goes to a pod's address, and the certificate is for the name all the same.
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
   });
+  return lookAtSocket(socket, 'secureConnect', signal, (open) => open.getPeerCertificate());
 }

@@ -4,12 +4,10 @@ import type { KubeClient } from '../../kube/types.ts';
 import type { RestoreObservation, SnapshotObservation } from '../../planner/observed.ts';
 import { userClient } from '../access.ts';
 import type { RunContext } from '../contract.ts';
-import { briefList } from '../marks.ts';
+import { briefList, restoredFromAnnotation } from '../marks.ts';
 import { type ClaimManifest, readManifest } from './manifest.ts';
 import { bytesOf } from './quantity.ts';
 
-/** On a claim we made: the snapshot its data came from. */
-export const restoredFromAnnotation = 'belay.dev/restored-from';
 /** On a claim we made: UID of the claim it replaces, so that another restore's claim is not taken for this one's. */
 export const replacesAnnotation = 'belay.dev/replaces';
 

@@ -5,15 +5,12 @@ import type { KubeClient } from '../../kube/types.ts';
 import type { WorkloadRef } from '../../planner/effects.ts';
 import type { ClaimObservation, PodObservation, WorkloadObservation } from '../../planner/observed.ts';
 import type { RunContext } from '../contract.ts';
-import { canonicalJson, lockAnnotation, operationAnnotation, sha256 } from '../marks.ts';
+import { canonicalJson, lockAnnotation, operationAnnotation, restoredFromAnnotation, sha256 } from '../marks.ts';
 import { type Workload, type WorkloadPods, claimsNamedBy, findWorkload, isLive, isReady, podsOf } from '../pods.ts';
 import { lastWriterOf, reconcilersOf } from './managers.ts';
 
 /** Replicas before the run scaled to zero: tells which claims of a StatefulSet were in use. */
 export const replicasBeforeAnnotation = 'belay.dev/replicas-before';
-/** On a restored claim: the snapshot its data came from. */
-export const restoredFromAnnotation = 'belay.dev/restored-from';
-
 const maxTroubleLength = 200;
 
 /** One look at a workload, its pods and its claims. */

@@ -27,7 +27,7 @@ export function checkWorkload(ref: WorkloadRef, workload: Workload, { takeOwners
   if ('updateStrategy' in spec && (spec.updateStrategy?.rollingUpdate?.partition ?? 0) > 0) {
     problems.push(problem('UpdateStrategyUnsupported', 'spec.updateStrategy.rollingUpdate.partition', 'pods below the partition would keep the template before: set it to 0'));
   }
-  if ('paused' in spec && spec.paused === true) {
+  if ('paused' in spec && spec.paused) {
     problems.push(problem('WorkloadPaused', 'spec.paused', 'a paused Deployment makes no pods of a new template: resume it'));
   }
   const reconcilers = reconcilersOf(workload);

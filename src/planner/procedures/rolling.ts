@@ -38,7 +38,6 @@ export function computeRolling(input: RollingInput): Step[] {
 function addGroup(list: StepList, input: RollingInput, group: RunGroup, index: number): void {
   const first = index === 0;
   const prefix = `g${index + 1}`;
-  const others = input.groups.filter((other) => other !== group);
   // Rows 1 to 5 belong to the first group, 6 to 9 to every later one; sub-rows keep the vendor's numbering.
   const [drainRow, upgradeRow, configureRow] = first ? (['1', '3', '4'] as const) : (['6', '8', '9'] as const);
   const at = { group: group.name };
@@ -47,7 +46,7 @@ function addGroup(list: StepList, input: RollingInput, group: RunGroup, index: n
       ...at, id: `${prefix}-drain`, number: drainRow, title: `Drain ${group.name}`, action: 'Drain',
       timeout: group.drain.timeout, undo: 'Undrain', interrupts: !input.loadBalanced,
     });
-    addTestOfOthers(list, input, group, others, first, prefix);
+    if (first || input.groups.length === 2) addTestOfOthers(list, input, group, prefix);
   }
   const stopNumber = isPooled(group) ? `${first ? '2' : '7'}a` : drainRow;
   list.add({ ...at, id: `${prefix}-stop`, number: stopNumber, title: `Stop ${group.name}`, action: 'Stop', undo: 'Start', interrupts: !input.loadBalanced });
@@ -69,11 +68,10 @@ function addGroup(list: StepList, input: RollingInput, group: RunGroup, index: n
 }
 
 /** Row 2 before the first group changes; row 7, with two groups only, once the new version serves alone. */
-function addTestOfOthers(
-  list: StepList, input: RollingInput, group: RunGroup, others: readonly RunGroup[], first: boolean, prefix: string,
-): void {
-  const tested = others.filter((other) => other.probes !== undefined && isPooled(other));
-  if (tested.length === 0 || (!first && input.groups.length > 2)) return;
+function addTestOfOthers(list: StepList, input: RollingInput, group: RunGroup, prefix: string): void {
+  const first = input.groups[0] === group;
+  const tested = input.groups.filter((other) => other !== group && other.probes !== undefined && isPooled(other));
+  if (tested.length === 0) return;
   const expect = first ? input.from : input.to;
   const names = tested.map((other) => other.name);
   list.add({

@@ -37,7 +37,7 @@ export class StepList {
       ...usual,
       ...draft,
       ...(this.#timeouts[draft.action] === undefined ? {} : { timeout: this.#timeouts[draft.action] }),
-    } as Step);
+    });
   }
 
   /** Changes the step added last, e.g. to put a marker on it. */

@@ -1,5 +1,4 @@
 /** Scales the group's workloads to zero, with the counts before written down. Source: design 4.2, A-14. */
-import type { WorkloadRef } from '../effects.ts';
 import { membersOf, seeMembers, seeWorkload, workloadsOf } from '../members.ts';
 import { workloadKey } from '../observed.ts';
 import { act, done, fail, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';

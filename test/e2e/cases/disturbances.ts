@@ -13,14 +13,14 @@ const upgraded = { 'portal-1-0': 'portal:1.1.0', 'portal-2-0': 'portal:1.1.0' };
 const good = { release: 'portal:1.1.0', version: '1.1.0' } as const;
 const bad = { release: 'portal:1.2.0', version: '1.2.0' } as const;
 
-export function registerDisturbances(bed: () => Promise<Bed>): void {
+export function registerDisturbances(bed: () => Bed): void {
   describe('disturbances', { concurrency: 1 }, () => {
-    it('S-26 R: the snapshot never becomes ready: the group is not changed and serves again', async () => noSnapshot(await bed()));
-    it('S-27 R: the snapshot is deleted under us: found before it is chosen as the way back', async () => lostSnapshot(await bed()));
-    it('S-03 R: the leader freezes between journal and effect for longer than its lease, then goes on', async () => frozenLeader(await bed()));
-    it('S-38 R: the API server is away for a minute in mid-step', async () => apiServerAway(await bed()));
-    it('S-02 R: every container of the node is killed in mid-run', async () => nodeReset(await bed()));
-    it('S-02, S-31 R: the controller is killed with SIGKILL at twenty random instants', async () => killed(await bed()));
+    it('S-26 R: the snapshot never becomes ready: the group is not changed and serves again', async () => noSnapshot(bed()));
+    it('S-27 R: the snapshot is deleted under us: found before it is chosen as the way back', async () => lostSnapshot(bed()));
+    it('S-03 R: the leader freezes between journal and effect for longer than its lease, then goes on', async () => frozenLeader(bed()));
+    it('S-38 R: the API server is away for a minute in mid-step', async () => apiServerAway(bed()));
+    it('S-02 R: every container of the node is killed in mid-run', async () => nodeReset(bed()));
+    it('S-02, S-31 R: the controller is killed with SIGKILL at twenty random instants', async () => killed(bed()));
   });
 }
 

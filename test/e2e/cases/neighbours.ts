@@ -14,14 +14,14 @@ import { tellStory, untilStep } from '../story.ts';
 const old = { 'portal-1-0': 'portal:1.0.0', 'portal-2-0': 'portal:1.0.0' };
 const good = { release: 'portal:1.1.0', version: '1.1.0' } as const;
 
-export function registerNeighbours(bed: () => Promise<Bed>): void {
+export function registerNeighbours(bed: () => Bed): void {
   describe('neighbours', { concurrency: 3 }, () => {
-    it('S-12 R: the set is deleted in mid-run: undone, gone in time, users unharmed', async () => deletion(await bed()));
-    it('S-18 R: HAProxy is restarted in mid-drain: seen, drained again, no request fails', async () => haproxyRestart(await bed()));
-    it('S-16 R: a member that a person drained stays drained, and the last one is not taken', async () => drainedByPerson(await bed()));
-    it('design 4.2 R: manifests re-applied every five seconds: a named blocker, no fight', async () => reapplied(await bed()));
+    it('S-12 R: the set is deleted in mid-run: undone, gone in time, users unharmed', async () => deletion(bed()));
+    it('S-18 R: HAProxy is restarted in mid-drain: seen, drained again, no request fails', async () => haproxyRestart(bed()));
+    it('S-16 R: a member that a person drained stays drained, and the last one is not taken', async () => drainedByPerson(bed()));
+    it('design 4.2 R: manifests re-applied every five seconds: a named blocker, no fight', async () => reapplied(bed()));
     for (const onTimeout of ['Hold', 'Force', 'Fail'] as const) {
-      it(`S-15 R: a connection that does not end, onTimeout ${onTimeout}`, async () => stuckConnection(await bed(), onTimeout));
+      it(`S-15 R: a connection that does not end, onTimeout ${onTimeout}`, async () => stuckConnection(bed(), onTimeout));
     }
   });
 }

@@ -66,15 +66,15 @@ const bad: readonly BadRelease[] = [
   },
 ];
 
-export function registerReleases(bed: () => Promise<Bed>): void {
+export function registerReleases(bed: () => Bed): void {
   describe('releases', { concurrency: 3 }, () => {
     for (const balancer of ['service', 'haproxy'] as const) {
-      it(`S-01 R: a good release through ${balancer}: none of 10 000 requests fails, verified pods stay`, async () => goodRelease(await bed(), balancer));
+      it(`S-01 R: a good release through ${balancer}: none of 10 000 requests fails, verified pods stay`, async () => goodRelease(bed(), balancer));
     }
-    for (const tc of bad) it(tc.title, async () => badRelease(await bed(), tc));
-    it('S-25 R: the tests fail on the old version: nothing is touched', async () => failedBaseline(await bed()));
-    it('design 4.3: bad only after it served, data kept: the run asks, nothing acknowledged is lost', async () => writesAtStake(await bed(), 'Keep'));
-    it('design 4.3: bad only after it served, data discarded: exactly the writes at stake are gone', async () => writesAtStake(await bed(), 'Discard'));
+    for (const tc of bad) it(tc.title, async () => badRelease(bed(), tc));
+    it('S-25 R: the tests fail on the old version: nothing is touched', async () => failedBaseline(bed()));
+    it('design 4.3: bad only after it served, data kept: the run asks, nothing acknowledged is lost', async () => writesAtStake(bed(), 'Keep'));
+    it('design 4.3: bad only after it served, data discarded: exactly the writes at stake are gone', async () => writesAtStake(bed(), 'Discard'));
   });
 }
 
