@@ -26,8 +26,6 @@ export async function buildBundle({ outfile }: BundleOptions): Promise<void> {
     format: 'esm',
     minifySyntax: true,
     minifyWhitespace: true,
-    // Error names and logs show the names of classes and functions.
-    keepNames: true,
     legalComments: 'none',
     sourcemap: 'linked',
     sourcesContent: false,

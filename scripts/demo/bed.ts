@@ -1,4 +1,5 @@
 /** Where the demo runs: a cluster of its own on this machine, or the one that KUBECONFIG names. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { ensureTools } from '../../test/cluster/build-tools.ts';
@@ -18,6 +19,8 @@ export interface DemoBed {
 }
 
 const stateDir = join(root, '.cache', 'demo-cluster');
+// Two clones on one machine must not meet: names are shared by all of them.
+const clusterName = `demo-${createHash('sha256').update(root).digest('hex').slice(0, 6)}`;
 const releases = ['portal:1.0.0', 'portal:1.1.0', 'portal:1.2.0'];
 const namespace = 'portal';
 
@@ -42,7 +45,7 @@ export async function downLocal(log: Log): Promise<void> {
 async function openLocal(log: Log): Promise<DemoBed> {
   log('preparing the programs of the cluster (ten minutes the first time, cached after that)');
   const tools = await ensureTools({ log: (line) => log(`  ${line}`) });
-  const cluster = (await attachLiving()) ?? (await startCluster({ name: 'demo', stateDir, tools, log }));
+  const cluster = (await attachLiving()) ?? (await startCluster({ name: clusterName, stateDir, tools, log }));
   log('building and importing the images of the example');
   const images = await importExampleImages(cluster, releases, true);
   log('installing Belay by its chart');

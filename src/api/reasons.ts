@@ -471,6 +471,50 @@ export const reasons = {
     meaning: 'Something was left as it is because it is broken or could not be reached.',
     remedy: 'Do what handedOver in the run says.',
   },
+  ScalingDeletesData: {
+    meaning: 'The StatefulSet deletes its claims when it is scaled down, and stopping it would delete the data.',
+    remedy: 'Set persistentVolumeClaimRetentionPolicy.whenScaled to Retain.',
+  },
+  UpdateStrategyUnsupported: {
+    meaning: 'The update strategy of the workload keeps pods from getting the new template.',
+    remedy: 'Use RollingUpdate without a partition.',
+  },
+  WorkloadPaused: {
+    meaning: 'The rollout of the Deployment is paused, so a change would not reach its pods.',
+    remedy: 'Resume the rollout of the Deployment.',
+  },
+  ClaimShared: {
+    meaning: 'Two workloads use the same claim; stopping one would not stop writes to it.',
+    remedy: 'Give every workload claims of its own.',
+  },
+  ClaimMissing: {
+    meaning: 'A claim that the workload uses does not exist.',
+    remedy: 'Create the claim, or start the workload once so that it is made.',
+  },
+  VolumeCannotSnapshot: {
+    meaning: 'The volume does not come from a CSI driver and cannot be snapshotted.',
+    remedy: 'Use a CSI volume, or take spec.snapshot out of the group to go without the way back.',
+  },
+  SnapshotDriverMismatch: {
+    meaning: 'The VolumeSnapshotClass belongs to another driver than the volume.',
+    remedy: 'Name a VolumeSnapshotClass of the driver of the volume.',
+  },
+  PoolRefused: {
+    meaning: 'The load balancer understood the call and refused it.',
+    remedy: 'Read the message; the Runtime API needs level admin.',
+  },
+  PoolLabelInSelector: {
+    meaning: 'The selector of the workload uses the pool label, so taking it off would orphan the pod.',
+    remedy: 'Take belay.dev/pool out of the selector of the workload.',
+  },
+  PoolLabelMissing: {
+    meaning: 'The pod template or the Service does not carry the pool label, so the pool cannot be driven.',
+    remedy: 'Add belay.dev/pool to the selector of the Service and to the pod template.',
+  },
+  PoolLabelConflict: {
+    meaning: 'A pod can carry one pool label only, and the server is in two Service pools.',
+    remedy: 'Put the server into one Service pool, or let both Services select the same label value.',
+  },
 } as const satisfies Record<string, ReasonEntry>;
 
 export type Reason = keyof typeof reasons;

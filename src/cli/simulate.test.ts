@@ -59,7 +59,10 @@ let folder = '';
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'simulate-'));
   await writeFile(join(folder, 'all.yaml'), manifests);
-  await writeFile(join(folder, 'broken.txt'), 'apiVersion: belay.dev/v1alpha1\nkind: Package\nmetadata: {name: a}\nspec: {}\n');
+  await writeFile(
+    join(folder, 'broken.txt'),
+    'apiVersion: belay.dev/v1alpha1\nkind: Package\nmetadata: {name: a}\nspec: {}\n',
+  );
   await writeFile(join(folder, 'notes.md'), 'not read');
 });
 
@@ -90,7 +93,18 @@ describe('belay simulate', () => {
   });
 
   it('ends the same when the controller is killed, in an order drawn from a seed', async () => {
-    const { status, text } = await run('-f', folder, '--fail', 'start@group-1', '--crash-after', '12', '--crash-after', '40', '--seed', '7');
+    const { status, text } = await run(
+      '-f',
+      folder,
+      '--fail',
+      'start@group-1',
+      '--crash-after',
+      '12',
+      '--crash-after',
+      '40',
+      '--seed',
+      '7',
+    );
     assert.equal(status, 0);
     assert.match(text, /the controller is killed and starts again/);
     assert.match(text, /portal-1 went back to version 1\.1\.0/);
@@ -99,7 +113,9 @@ describe('belay simulate', () => {
   it('prints one JSON object', async () => {
     const { status, text } = await run('-f', join(folder, 'all.yaml'), '--json');
     const parsed: unknown = JSON.parse(text);
-    assert.ok(typeof parsed === 'object' && parsed !== null && 'ok' in parsed && 'runs' in parsed && Array.isArray(parsed.runs));
+    assert.ok(
+      typeof parsed === 'object' && parsed !== null && 'ok' in parsed && 'runs' in parsed && Array.isArray(parsed.runs),
+    );
     assert.deepEqual([status, parsed.ok, parsed.runs.length], [0, true, 1]);
   });
 
@@ -117,10 +133,22 @@ describe('belay simulate', () => {
     'no manifests named': [[], /name your manifests with -f/],
     'an option that does not exist': [['--speed', '9'], /--speed/],
     'a path that does not exist': [['-f', '/nowhere/at/all'], /cannot read \/nowhere\/at\/all/],
-    'a package that is not there': [['-f', 'FOLDER', '--package', 'portal-9'], /UpgradeSet "portal" names Package "portal-9"/],
-    'a set that is not there': [['-f', 'FOLDER', '--set', 'shop'], /no UpgradeSet "shop" in the manifests; there are portal/],
-    'a failure of a group that is not there': [['-f', 'FOLDER', '--fail', 'start@group-9'], /names group group-9, which is not in the set; there are group-1, group-2/],
-    'a failure that means nothing': [['-f', 'FOLDER', '--fail', 'fire@group-1'], /not a failure that can be simulated; wanted probe:NAME@GROUP/],
+    'a package that is not there': [
+      ['-f', 'FOLDER', '--package', 'portal-9'],
+      /UpgradeSet "portal" names Package "portal-9"/,
+    ],
+    'a set that is not there': [
+      ['-f', 'FOLDER', '--set', 'shop'],
+      /no UpgradeSet "shop" in the manifests; there are portal/,
+    ],
+    'a failure of a group that is not there': [
+      ['-f', 'FOLDER', '--fail', 'start@group-9'],
+      /names group group-9, which is not in the set; there are group-1, group-2/,
+    ],
+    'a failure that means nothing': [
+      ['-f', 'FOLDER', '--fail', 'fire@group-1'],
+      /not a failure that can be simulated; wanted probe:NAME@GROUP/,
+    ],
     'a seed that is no number': [['-f', 'FOLDER', '--seed', 'x'], /--seed wants a whole number, not "x"/],
     'an object that is not valid': [['-f', 'FOLDER/broken.txt'], /broken\.txt: Package "a" is not valid: spec\./],
   };

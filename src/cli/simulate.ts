@@ -49,7 +49,9 @@ export async function simulate(args: readonly string[], write: (text: string) =>
       crashAfter: (values['crash-after'] ?? []).map((text) => wholeNumber('--crash-after', text)),
       ...(values.seed === undefined ? {} : { seed: wholeNumber('--seed', values.seed) }),
     });
-    write(values.json === true ? `${JSON.stringify(toJson(rehearsal, loaded), undefined, 2)}\n` : toText(rehearsal, loaded));
+    write(
+      values.json === true ? `${JSON.stringify(toJson(rehearsal, loaded), undefined, 2)}\n` : toText(rehearsal, loaded),
+    );
     return rehearsal.broken.length === 0 ? 0 : 1;
   } catch (error) {
     // Words for a person; anything else is a defect and keeps its stack.
@@ -74,17 +76,24 @@ function parse(args: readonly string[]) {
       help: { type: 'boolean', short: 'h' },
     },
   });
-  if (values.help !== true && values.file === undefined) throw new RangeError('name your manifests with -f; see --help');
+  if (values.help !== true && values.file === undefined)
+    throw new RangeError('name your manifests with -f; see --help');
   return values;
 }
 
 function isUsageError(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('ERR_PARSE_ARGS');
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    error.code.startsWith('ERR_PARSE_ARGS')
+  );
 }
 
 function wholeNumber(option: string, text: string): number {
   const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 0) throw new RangeError(`${option} wants a whole number, not "${text}"`);
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new RangeError(`${option} wants a whole number, not "${text}"`);
   return number;
 }
 
@@ -106,8 +115,14 @@ function toText({ result, broken, sentence, world }: Rehearsal, { ignored }: Loa
 }
 
 function planLines(run: UpgradeRun): string[] {
-  const rows = run.spec.steps.map((step) => `  ${step.number.padEnd(4)}${step.title}${step.skip === undefined ? '' : ` (skipped: ${step.skip})`}`);
-  return [`Plan of ${run.metadata.name}, ${run.spec.purpose} to ${run.spec.to.version}, ${run.spec.planHash.slice(0, 19)}`, ...rows, ''];
+  const rows = run.spec.steps.map(
+    (step) => `  ${step.number.padEnd(4)}${step.title}${step.skip === undefined ? '' : ` (skipped: ${step.skip})`}`,
+  );
+  return [
+    `Plan of ${run.metadata.name}, ${run.spec.purpose} to ${run.spec.to.version}, ${run.spec.planHash.slice(0, 19)}`,
+    ...rows,
+    '',
+  ];
 }
 
 function toJson({ result, broken, sentence, world }: Rehearsal, { ignored }: Loaded): unknown {
@@ -127,7 +142,13 @@ function toJson({ result, broken, sentence, world }: Rehearsal, { ignored }: Loa
       handedOver: run.status?.handedOver ?? [],
       steps: run.spec.steps.map((step) => {
         const entry = run.status?.steps.find((candidate) => candidate.id === step.id);
-        return { id: step.id, number: step.number, title: step.title, state: entry?.state ?? 'Pending', message: entry?.message ?? '' };
+        return {
+          id: step.id,
+          number: step.number,
+          title: step.title,
+          state: entry?.state ?? 'Pending',
+          message: entry?.message ?? '',
+        };
       }),
     })),
     timeline: result.timeline.entries.map((entry) => ({ ...entry, at: new Date(entry.at).toISOString() })),

@@ -18,12 +18,6 @@ import { reconcileDecision, reconcileGroup, reconcilePackage, reconcilePool } fr
 import { reconcileRun } from './reconcile-run.ts';
 import { reconcileSet } from './reconcile-set.ts';
 
-export interface CacheSet {
-  readonly caches: Caches;
-  /** Keep the caches equal to the server. */
-  readonly runnables: readonly Runnable[];
-}
-
 interface Watching {
   readonly client: KubeClient;
   readonly watcher: KubeWatcher;

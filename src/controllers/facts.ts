@@ -1,4 +1,5 @@
 /** Finds out what a plan rests on: the objects a set names, and what runs now. */
+import pLimit from 'p-limit';
 import { decodePackage, decodePool, decodeProbeSuite, decodeServerGroup } from '../api/decode.ts';
 import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
@@ -13,6 +14,9 @@ import type { MemberRef } from '../planner/effects.ts';
 import { imagesFor, type PlanInput } from '../planner/plan.ts';
 import type { Problem } from '../planner/validate.ts';
 import type { ControllerContext } from './context.ts';
+
+/** A set may name thousands of workloads; the API server is not asked for all at once. */
+const readsAtOnce = 16;
 
 export type Facts = { readonly kind: 'facts'; readonly input: PlanInput } | { readonly kind: 'missing'; readonly problems: Problem[] };
 
@@ -61,12 +65,15 @@ async function complete(
   signal: AbortSignal,
 ): Promise<PlanInput> {
   const workloads = new Map<string, Workload>();
+  const limit = pLimit(readsAtOnce);
   const namespace = base.set.metadata.namespace ?? '';
   await Promise.all(
-    base.groups.flatMap((group) => group.spec.servers).map(async ({ workload }) => {
-      const seen = await readWorkload(context, namespace, workload, signal);
-      if (seen !== undefined) workloads.set(`${workload.kind}/${workload.name}`, seen);
-    }),
+    base.groups.flatMap((group) => group.spec.servers).map(({ workload }) =>
+      limit(async () => {
+        const seen = await readWorkload(context, namespace, workload, signal);
+        if (seen !== undefined) workloads.set(`${workload.kind}/${workload.name}`, seen);
+      }),
+    ),
   );
   const cannotHold: string[] = [];
   const members = new Map<string, number>();
@@ -105,19 +112,19 @@ async function readWorkload(context: ControllerContext, namespace: string, workl
 /** The package whose images every server runs; else the version their labels agree on; else unknown. */
 export function sourceVersion(
   context: Pick<ControllerContext, 'caches'>, set: UpgradeSet, groups: readonly ServerGroup[], workloads: ReadonlyMap<string, Workload>, wanted: Package,
-): { from: string; fromPackage: string } {
+): { from: string; fromPackage: string; versions: ReadonlyMap<string, string> } {
   const candidates = context.caches.packages
     .list(set.metadata.namespace)
     .map(decodePackage)
     .filter((candidate) => candidate.spec.product === wanted.spec.product && candidate.spec.images !== undefined);
+  const found = groups.map((group) => ({ group, match: candidates.find((candidate) => runs(candidate, group, workloads)) }));
+  const versions = new Map(found.flatMap(({ group, match }) => (match === undefined ? [] : [[group.metadata.name, match.spec.version]])));
   // Not yet upgraded groups tell the version to go back to; after an attempt was superseded some are ahead.
-  for (const group of groups.toReversed()) {
-    const match = candidates.find((candidate) => candidate.metadata.name !== wanted.metadata.name && runs(candidate, group, workloads));
-    if (match !== undefined) return { from: match.spec.version, fromPackage: match.metadata.name };
-  }
+  const behind = found.findLast(({ match }) => match !== undefined && match.metadata.name !== wanted.metadata.name)?.match;
+  if (behind !== undefined) return { from: behind.spec.version, fromPackage: behind.metadata.name, versions };
   const labels = new Set(groups.flatMap((group) => group.spec.servers).map(({ workload }) => workloads.get(`${workload.kind}/${workload.name}`)?.versionLabel ?? ''));
   const [label] = labels;
-  return { from: labels.size === 1 && label !== undefined ? label : '', fromPackage: '' };
+  return { from: labels.size === 1 && label !== undefined ? label : '', fromPackage: '', versions };
 }
 
 /** Does every server of the group run this package's images? */

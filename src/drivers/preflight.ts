@@ -6,6 +6,7 @@ import { persistentVolumeClaims, persistentVolumes, services, storageClasses, vo
 import { KubeError } from '../kube/kube-error.ts';
 import type { KubeClient, KubeObject, Resource } from '../kube/types.ts';
 import type { MemberRef, WorkloadRef } from '../planner/effects.ts';
+import { variableNames } from '../api/variables.ts';
 import { imagesFor } from '../planner/plan.ts';
 import type { Problem } from '../planner/validate.ts';
 import { call, userClient } from './access.ts';
@@ -15,6 +16,7 @@ import { type PoolScene, checkAliases, checkOneLabel, checkPool } from './pools/
 import { type SnapshotScene, checkSnapshots } from './snapshots/preflight.ts';
 import { reconcilersOf } from './workloads/managers.ts';
 import { observeWorkload } from './workloads/observe.ts';
+import { findProbeProblems } from './probes/preflight.ts';
 import { checkSharedClaims, checkWorkload, dryRunImages, workloadObject } from './workloads/preflight.ts';
 
 export interface PreflightOptions {
@@ -59,6 +61,8 @@ export async function findLiveProblems(options: PreflightOptions, input: Preflig
     const scenes = await Promise.all(input.pools.map((pool) => readPool(options, input, members, pool, signal)));
     const storage = await Promise.all(input.groups.map((group) => readStorage(options.client, input.context, group, members, signal)));
     const owners = await Promise.all(members.map((member) => checkOwners(as, member, input.package, signal)));
+    // Variables nobody sets are the planner's to find; everything a suite names counts as set here.
+    const suites = input.suites.map((suite) => findProbeProblems({ suite, known: variableNames(JSON.stringify(suite.spec)), client: options.client, context: input.context }, signal));
     return [
       ...members.flatMap(({ ref, workload, group }) => checkWorkload(ref, workload, { takeOwnership: group.spec.takeOwnership })),
       ...checkSharedClaims(members),
@@ -66,6 +70,7 @@ export async function findLiveProblems(options: PreflightOptions, input: Preflig
       ...checkAliases(input.pools),
       ...scenes.flatMap(checkPool),
       ...checkOneLabel(scenes),
+      ...(await Promise.all(suites)).flat(),
       ...storage.flatMap((scene) => (scene === undefined ? [] : checkSnapshots(scene))),
     ];
   });

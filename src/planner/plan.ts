@@ -25,6 +25,8 @@ export interface PlanInput {
   /** Version all groups run; empty when unknown. */
   readonly from: string;
   readonly fromPackage: string;
+  /** Version each group runs, by its name; groups differ after a run that was superseded. Default: `from`. */
+  readonly versions?: ReadonlyMap<string, string>;
   /** Pools that cannot keep started members from their users. */
   readonly cannotHold: readonly string[];
   /** Number of members each pool has, ours and others. */
@@ -40,7 +42,6 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
   const { spec } = input.set;
   const steps = computeRolling({
     groups,
-    from: input.from,
     to: input.package.spec.version,
     canHold,
     loadBalanced: unbalanced === '',
@@ -98,6 +99,7 @@ export function computeRollbackRun(origin: PastRun, attempts: readonly PastRun[]
 function freezeGroup(input: PlanInput, group: ServerGroup): RunGroup {
   const { spec, metadata } = group;
   const images = input.package.spec.images ?? {};
+  const version = input.versions?.get(metadata.name) ?? input.from;
   const settings = (input.package.spec.settings ?? []).flatMap((setting) => {
     const config = (spec.configs ?? []).find((candidate) => candidate.name === setting.config);
     if (config === undefined) return [];
@@ -111,6 +113,7 @@ function freezeGroup(input: PlanInput, group: ServerGroup): RunGroup {
   return {
     name: metadata.name,
     uid: metadata.uid ?? '',
+    ...(version === '' ? {} : { from: version }),
     servers: spec.servers.map((server) => {
       const seen = input.workloads.get(`${server.workload.kind}/${server.workload.name}`);
       return {

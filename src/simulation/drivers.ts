@@ -69,18 +69,24 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
     perform(options, operation, effect, act);
     return Promise.resolve();
   };
-  const promised = <A extends readonly unknown[], T>(call: (...args: A) => Promise<T>) => (...args: A): Promise<T> =>
-    // A synchronous throw would escape callers that only handle rejected promises.
-    Promise.resolve().then(() => call(...args));
+  const promised =
+    <A extends readonly unknown[], T>(call: (...args: A) => Promise<T>) =>
+    (...args: A): Promise<T> =>
+      // A synchronous throw would escape callers that only handle rejected promises.
+      Promise.resolve().then(() => call(...args));
 
   return {
     pools: {
       observe: promised((context, pool) => look(pool, () => seePoolNow(world, pool, context))),
-      request: promised((operation, effect) => request(operation, effect, () => performOnMember(world, operation, effect))),
+      request: promised((operation, effect) =>
+        request(operation, effect, () => performOnMember(world, operation, effect)),
+      ),
     },
     workloads: {
       observe: promised((_, workload) => look(workloadKey(workload), () => seeWorkloadNow(world, workload))),
-      observeSaved: promised((_, saved) => look('saved', () => new Set(saved.filter(({ name }) => world.saved.has(name)).map(({ name }) => name)))),
+      observeSaved: promised((_, saved) =>
+        look('saved', () => new Set(saved.filter(({ name }) => world.saved.has(name)).map(({ name }) => name))),
+      ),
       observeSettings: promised((_, changes) => look('settings', () => seeSettingsNow(world, changes))),
       request: promised((operation, effect) =>
         request(operation, effect, () =>
@@ -90,7 +96,11 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
     },
     groups: {
       observe: promised((_, group) =>
-        look(group, () => ({ group, exists: world.groups.has(group), lockedBy: world.groups.get(group)?.lockedBy ?? '' })),
+        look(group, () => ({
+          group,
+          exists: world.groups.has(group),
+          lockedBy: world.groups.get(group)?.lockedBy ?? '',
+        })),
       ),
       request: promised((operation, effect) => request(operation, effect, () => lockGroup(world, operation, effect))),
     },
@@ -100,8 +110,10 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
       describeClaim: promised((_, claim) => look(claim, () => describeClaim(world, claim))),
       request: promised((operation, effect) =>
         request(operation, effect, () => {
-          if (effect.kind === 'CreateSnapshot') return createSnapshot(world, effect.snapshot, effect.claim, effect.className);
-          if (effect.kind === 'RestoreClaim') return restoreClaim(world, effect.claim, effect.snapshot, effect.manifest);
+          if (effect.kind === 'CreateSnapshot')
+            return createSnapshot(world, effect.snapshot, effect.claim, effect.className);
+          if (effect.kind === 'RestoreClaim')
+            return restoreClaim(world, effect.claim, effect.snapshot, effect.manifest);
           if (effect.kind === 'ReattachVolume') return reattachVolume(world, effect.claim, effect.manifest);
           return releaseRetained(world, effect.object.kind, effect.object.name);
         }),
@@ -123,7 +135,11 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
   };
 }
 
-function lockGroup(world: World, operation: Operation, effect: Extract<Effect, { kind: 'LockGroup' | 'UnlockGroup' }>): boolean {
+function lockGroup(
+  world: World,
+  operation: Operation,
+  effect: Extract<Effect, { kind: 'LockGroup' | 'UnlockGroup' }>,
+): boolean {
   const group = world.groups.get(effect.group);
   if (group === undefined) throw new RetryError('GroupNotFound', `ServerGroup ${effect.group} does not exist`);
   if (effect.kind === 'UnlockGroup') {
@@ -156,14 +172,17 @@ function perform(options: SimDriverOptions, operation: Operation, effect: Effect
     changed: different,
   });
   if (different) changed(world);
-  if (fault?.mode === 'lost') throw new RetryError('ConnectionLost', `the answer to ${effect.kind} ${target} did not arrive`);
+  if (fault?.mode === 'lost')
+    throw new RetryError('ConnectionLost', `the answer to ${effect.kind} ${target} did not arrive`);
   process.point(`after ${effect.kind} ${target}`);
 }
 
 /** @returns the fault that lets the call happen and loses its answer */
 function refuse(options: SimDriverOptions, kind: DriverFault['kind'], target: string): DriverFault | undefined {
   if (options.world.faults.apiDown) throw new RetryError('ApiUnavailable', 'the API server does not answer');
-  const fault = options.faults?.find((candidate) => candidate.kind === kind && candidate.times > 0 && target.includes(candidate.target));
+  const fault = options.faults?.find(
+    (candidate) => candidate.kind === kind && candidate.times > 0 && target.includes(candidate.target),
+  );
   if (fault === undefined) return undefined;
   fault.times -= 1;
   if (fault.mode === 'lost') return fault;

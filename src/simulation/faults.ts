@@ -23,7 +23,8 @@ export interface ProbeFault {
 }
 
 /** What `--fail` takes, for messages. */
-export const faultForms = 'probe:NAME@GROUP[:old|:any][:pool|:isolated][:silent], start@GROUP, snapshot@GROUP, restore@GROUP';
+export const faultForms =
+  'probe:NAME@GROUP[:old|:any][:pool|:isolated][:silent], start@GROUP, snapshot@GROUP, restore@GROUP';
 
 /**
  * Makes the world misbehave as one `--fail` says.
@@ -35,7 +36,10 @@ export function applyFault(world: World, text: string): ProbeFault | undefined {
   const [group = '', ...qualifiers] = where.split(':');
   if (group === '') throw new RangeError(`"${text}" names no group; wanted ${faultForms}`);
   const knownGroups = new Set([...world.workloads.values()].map((workload) => workload.group));
-  if (!knownGroups.has(group)) throw new RangeError(`"${text}" names group ${group}, which is not in the set; there are ${[...knownGroups].toSorted().join(', ')}`);
+  if (!knownGroups.has(group))
+    throw new RangeError(
+      `"${text}" names group ${group}, which is not in the set; there are ${[...knownGroups].toSorted().join(', ')}`,
+    );
   if (what.startsWith('probe:')) return probeFault(what.slice('probe:'.length), group, qualifiers);
   if (what === 'start') world.faults.starts.add(group);
   else if (what === 'snapshot') world.faults.snapshots.add(group);

@@ -23,7 +23,9 @@ function keepsCapacity(world: World, _: Operation, effect: Effect): string | und
   const member = pool?.members.find((candidate) => candidate.member === effect.member.member);
   if (pool === undefined || member === undefined || !isServing(world, pool, member)) return undefined;
   const left = servingIn(world, pool) - 1;
-  return left >= pool.minServing ? undefined : `draining ${effect.member.member} leaves ${left} serving in ${pool.name}, which needs ${pool.minServing}`;
+  return left >= pool.minServing
+    ? undefined
+    : `draining ${effect.member.member} leaves ${left} serving in ${pool.name}, which needs ${pool.minServing}`;
 }
 
 /** 5.2: nothing that serves is stopped. */
@@ -65,15 +67,21 @@ function servesOnlyProven(world: World, _: Operation, effect: Effect): string | 
   const pool = world.pools.get(effect.member.pool);
   if (workload === undefined || pool?.canHold !== true || world.promises.mayServeUnproven) return undefined;
   const strange = workload.pods.find((pod) => !world.traffic.proven.has(provenKey(workload, pod.template)));
-  return strange === undefined ? undefined : `${strange.name} is put into ${pool.name} with a release that passed no test`;
+  return strange === undefined
+    ? undefined
+    : `${strange.name} is put into ${pool.name} with a release that passed no test`;
 }
 
 function requestsAreAnswered(world: World): string | undefined {
-  return world.traffic.failed === 0 || world.promises.mayInterrupt ? undefined : `${world.traffic.failed} of ${world.traffic.requests} requests failed`;
+  return world.traffic.failed === 0 || world.promises.mayInterrupt
+    ? undefined
+    : `${world.traffic.failed} of ${world.traffic.requests} requests failed`;
 }
 
 function usersMeetProvenReleases(world: World): string | undefined {
-  return world.traffic.unproven === 0 || world.promises.mayServeUnproven ? undefined : `${world.traffic.unproven} requests met a release that passed no test`;
+  return world.traffic.unproven === 0 || world.promises.mayServeUnproven
+    ? undefined
+    : `${world.traffic.unproven} requests met a release that passed no test`;
 }
 
 function nobodyIsCutOff(world: World): string | undefined {
@@ -82,8 +90,12 @@ function nobodyIsCutOff(world: World): string | undefined {
 
 function poolsKeepTheirMinimum(world: World): string | undefined {
   if (world.promises.mayInterrupt) return undefined;
-  const short = [...world.pools.values()].find((pool) => servingIn(world, pool) < Math.min(pool.minServing, pool.members.length));
-  return short === undefined ? undefined : `${short.name} has ${servingIn(world, short)} serving members and needs ${short.minServing}`;
+  const short = [...world.pools.values()].find(
+    (pool) => servingIn(world, pool) < Math.min(pool.minServing, pool.members.length),
+  );
+  return short === undefined
+    ? undefined
+    : `${short.name} has ${servingIn(world, short)} serving members and needs ${short.minServing}`;
 }
 
 /** 4.3: acknowledged writes are lost only when somebody said so. Looked at for claims that are not the ones from the start. */
@@ -98,11 +110,20 @@ function writesAreKept(world: World): string | undefined {
 }
 
 const effectInvariants: Readonly<Record<string, EffectInvariant>> = {
-  onlyUnderLock, keepsCapacity, stopsNothingThatServes, oneBrokenAtMost, oneRestoreAtATime, servesOnlyProven,
+  onlyUnderLock,
+  keepsCapacity,
+  stopsNothingThatServes,
+  oneBrokenAtMost,
+  oneRestoreAtATime,
+  servesOnlyProven,
 };
 
 const instantInvariants: Readonly<Record<string, InstantInvariant>> = {
-  requestsAreAnswered, usersMeetProvenReleases, nobodyIsCutOff, poolsKeepTheirMinimum, writesAreKept,
+  requestsAreAnswered,
+  usersMeetProvenReleases,
+  nobodyIsCutOff,
+  poolsKeepTheirMinimum,
+  writesAreKept,
 };
 
 /** Asked before an effect is performed. */
@@ -130,7 +151,8 @@ export interface Handover {
 export function checkEnd(world: World, handedOver: readonly Handover[]): string[] {
   const groups = new Set(handedOver.map((handover) => handover.group));
   const broken: string[] = [];
-  for (const [name, group] of world.groups) if (group.lockedBy !== '') broken.push(`noLockIsLeft: group ${name} by ${group.lockedBy}`);
+  for (const [name, group] of world.groups)
+    if (group.lockedBy !== '') broken.push(`noLockIsLeft: group ${name} by ${group.lockedBy}`);
   for (const workload of world.workloads.values()) {
     if (workload.lockedBy !== '') broken.push(`noLockIsLeft: ${workload.name} by ${workload.lockedBy}`);
   }
@@ -138,11 +160,14 @@ export function checkEnd(world: World, handedOver: readonly Handover[]): string[
     for (const member of pool.members) {
       const workload = world.workloads.get(member.workload);
       if (workload === undefined || workload.deleted || groups.has(workload.group)) continue;
-      if (pool.held.has(member.workload)) broken.push(`nothingTemporarySurvives: ${member.member} is held out of ${pool.name}`);
+      if (pool.held.has(member.workload))
+        broken.push(`nothingTemporarySurvives: ${member.member} is held out of ${pool.name}`);
       const byPerson = pool.instances.some((instance) => instance.admin.get(member.member)?.by === 'somebody else');
       const serves = isServing(world, pool, member);
-      if (byPerson && serves) broken.push(`personsWordHolds: ${member.member} serves in ${pool.name} against a person's word`);
-      if (!byPerson && !serves) broken.push(`everybodyServes: ${member.member} of ${pool.name} neither serves nor was handed over`);
+      if (byPerson && serves)
+        broken.push(`personsWordHolds: ${member.member} serves in ${pool.name} against a person's word`);
+      if (!byPerson && !serves)
+        broken.push(`everybodyServes: ${member.member} of ${pool.name} neither serves nor was handed over`);
     }
   }
   for (const [claim, restore] of world.restores) {
@@ -191,7 +216,9 @@ function servingIn(world: World, pool: SimPool): number {
 }
 
 function isHoldable(world: World, workload: SimWorkload): boolean {
-  const pools = [...world.pools.values()].filter((pool) => pool.members.some((member) => member.workload === workloadKey(workload)));
+  const pools = [...world.pools.values()].filter((pool) =>
+    pool.members.some((member) => member.workload === workloadKey(workload)),
+  );
   return pools.length > 0 && pools.every((pool) => pool.canHold);
 }
 
@@ -203,17 +230,24 @@ function touchedWorkload(world: World, effect: Effect): SimWorkload | undefined 
         ? effect.member.workload
         : undefined;
   if (refs !== undefined && 'kind' in refs) return world.workloads.get(workloadKey(refs));
-  if (effect.kind !== 'CreateSnapshot' && effect.kind !== 'RestoreClaim' && effect.kind !== 'ReattachVolume') return undefined;
+  if (effect.kind !== 'CreateSnapshot' && effect.kind !== 'RestoreClaim' && effect.kind !== 'ReattachVolume')
+    return undefined;
   return [...world.workloads.values()].find((workload) =>
     Array.from({ length: 16 }, (_, ordinal) => claimOf(workload, ordinal)).includes(effect.claim),
   );
+}
+
+/** The values of a document as one text, whatever order they were written in. */
+export function contentOf(values: ReadonlyMap<string, string>): string {
+  return JSON.stringify([...values].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** What is the same after every way to the same end: no times, no UIDs, no names that count attempts. */
 export function fingerprintOf(world: World): Record<string, string> {
   const lines: Record<string, string> = {};
   for (const [key, workload] of world.workloads) {
-    lines[key] = `${templateHash(workload.template)} x${workload.replicas} ready=${workload.pods.filter((pod) => pod.ready).length}`;
+    lines[key] =
+      `${templateHash(workload.template)} x${workload.replicas} ready=${workload.pods.filter((pod) => pod.ready).length}`;
   }
   for (const pool of world.pools.values()) {
     for (const member of pool.members) {
@@ -222,8 +256,9 @@ export function fingerprintOf(world: World): Record<string, string> {
     }
   }
   for (const claim of world.claims.values()) {
-    lines[claim.claim] = `${world.volumes.get(claim.volume)?.content ?? 'no volume'}, ${lostWrites(world, claim.claim).length} writes lost`;
+    lines[claim.claim] =
+      `${world.volumes.get(claim.volume)?.content ?? 'no volume'}, ${lostWrites(world, claim.claim).length} writes lost`;
   }
-  for (const [document, values] of world.documents) lines[document] = JSON.stringify([...values].toSorted());
+  for (const [document, values] of world.documents) lines[document] = contentOf(values);
   return lines;
 }

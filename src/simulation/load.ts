@@ -47,7 +47,8 @@ export function loadManifests(manifests: readonly Manifest[]): Loaded {
       try {
         if (!take(objects, workloads, kind, object)) ignored.set(kind, (ignored.get(kind) ?? 0) + 1);
       } catch (error) {
-        if (error instanceof TerminalError) throw new TerminalError(error.reason, `${file}: ${error.message}`, { cause: error });
+        if (error instanceof TerminalError)
+          throw new TerminalError(error.reason, `${file}: ${error.message}`, { cause: error });
         throw error;
       }
     }
@@ -58,7 +59,8 @@ export function loadManifests(manifests: readonly Manifest[]): Loaded {
 function objectsIn(file: string, text: string): unknown[] {
   return parseAllDocuments(text).flatMap((document) => {
     const [problem] = document.errors;
-    if (problem !== undefined) throw new TerminalError('InvalidObject', `${file} is not YAML: ${problem.message.split('\n', 1)[0] ?? ''}`);
+    if (problem !== undefined)
+      throw new TerminalError('InvalidObject', `${file} is not YAML: ${problem.message.split('\n', 1)[0] ?? ''}`);
     const value: unknown = document.toJS();
     if (value === null || value === undefined) return [];
     return textAt(value, 'kind') === 'List' ? [...listAt(value, 'items')] : [value];
@@ -105,7 +107,8 @@ function withUID<T extends Named>(object: T): T {
 
 function workloadOf(kind: KnownWorkload['kind'], object: unknown): KnownWorkload {
   const images: Record<string, string> = {};
-  for (const container of listAt(object, 'spec', 'template', 'spec', 'containers')) images[textAt(container, 'name')] = textAt(container, 'image');
+  for (const container of listAt(object, 'spec', 'template', 'spec', 'containers'))
+    images[textAt(container, 'name')] = textAt(container, 'image');
   const replicas = at(object, 'spec', 'replicas');
   const [claim] = listAt(object, 'spec', 'volumeClaimTemplates');
   const claimPrefix = textAt(claim, 'metadata', 'name');

@@ -32,7 +32,10 @@ export function seeWorkloadNow(world: World, ref: WorkloadRef): WorkloadObservat
       ready: pod.ready && !pod.terminating,
       terminating: pod.terminating,
       images: pod.template.images,
-      trouble: !pod.ready && releaseOf(world, pod.template).neverReady === true ? 'CrashLoopBackOff: back-off 5m restarting' : '',
+      trouble:
+        !pod.ready && releaseOf(world, pod.template).neverReady === true
+          ? 'CrashLoopBackOff: back-off 5m restarting'
+          : '',
       address: `10.0.0.${pod.uid.slice('pod-'.length)}`,
     })),
     images: workload.template.images,
@@ -84,7 +87,15 @@ export function seePoolNow(world: World, name: string, asker: Asker): PoolObserv
   const pool = world.pools.get(name);
   if (pool === undefined) {
     const why = `pool ${name} does not exist`;
-    return { pool: name, canHold: false, reachable: { known: false, why }, members: [], minServing: 1, settleMs: 0, countsConnections: false };
+    return {
+      pool: name,
+      canHold: false,
+      reachable: { known: false, why },
+      members: [],
+      minServing: 1,
+      settleMs: 0,
+      countsConnections: false,
+    };
   }
   const down = pool.instances.filter((instance) => !instance.up).map((instance) => `${instance.name} unreachable`);
   return {
@@ -115,7 +126,9 @@ function seeMember(world: World, pool: SimPool, member: SimMember, about: Asker 
 
 /** HAProxy holds by its own state; a process that restarted lets a member in that the journal says is out. */
 function hasForgotten(pool: SimPool, member: SimMember, { handles }: Asker): boolean {
-  const drained = handles[drainedKey({ pool: pool.name, member: member.member, workload: { kind: 'StatefulSet', name: '' } })] === 'ours';
+  const drained =
+    handles[drainedKey({ pool: pool.name, member: member.member, workload: { kind: 'StatefulSet', name: '' } })] ===
+    'ours';
   return drained && pool.instances.some((instance) => adminOf(instance, member.member).state === 'ready');
 }
 
@@ -125,16 +138,19 @@ function stateOf(world: World, pool: SimPool, member: SimMember): MemberState {
   const anyRotation = pods.some((pod) => pool.instances.some((instance) => instance.rotation.has(pod.uid)));
   const isOut =
     pool.kind === 'service'
-      ? pods.every((pod) => !pod.labels.has(pool.name)) && pool.instances.some((instance) => adminOf(instance, member.member).state !== 'ready')
+      ? pods.every((pod) => !pod.labels.has(pool.name)) &&
+        pool.instances.some((instance) => adminOf(instance, member.member).state !== 'ready')
       : pool.instances.every((instance) => adminOf(instance, member.member).state !== 'ready');
-  const isMixed = new Set(pool.instances.map((instance) => adminOf(instance, member.member).state === 'ready')).size > 1;
+  const isMixed =
+    new Set(pool.instances.map((instance) => adminOf(instance, member.member).state === 'ready')).size > 1;
   if (!isOut && !isMixed) return 'Down';
   return isMixed || anyRotation || connectionsOf(world, pool, member) > 0 ? 'Draining' : 'Drained';
 }
 
 export function seeSnapshotNow(world: World, snapshot: string, claim: string): SnapshotObservation {
   const seen = world.snapshots.get(snapshot);
-  if (seen === undefined) return { snapshot, exists: false, ready: false, verified: false, createdAt: undefined, error: '' };
+  if (seen === undefined)
+    return { snapshot, exists: false, ready: false, verified: false, createdAt: undefined, error: '' };
   const verified = seen.ready && seen.claim === claim;
   return { snapshot, exists: true, ready: seen.ready, verified, createdAt: seen.createdAt, error: seen.error };
 }
@@ -142,8 +158,10 @@ export function seeSnapshotNow(world: World, snapshot: string, claim: string): S
 export function seeRestoreNow(world: World, claim: string, snapshot: string): RestoreObservation {
   const restore = world.restores.get(claim);
   const bound = world.claims.get(claim);
-  if (restore === undefined || restore.snapshot !== snapshot) return { claim, state: 'absent', message: `${claim} is the one from before` };
-  if (restore.state === 'restored' && bound?.restoredFrom === snapshot) return { claim, state: 'restored', message: '' };
+  if (restore === undefined || restore.snapshot !== snapshot)
+    return { claim, state: 'absent', message: `${claim} is the one from before` };
+  if (restore.state === 'restored' && bound?.restoredFrom === snapshot)
+    return { claim, state: 'restored', message: '' };
   if (bound !== undefined && bound.volume !== restore.oldVolume) {
     return { claim, state: 'blocked', message: `claim ${claim} was made by somebody else` };
   }
@@ -158,13 +176,17 @@ export function valueKey(setting: SettingRef & { readonly path?: string }): stri
   return `${setting.key}/${setting.path ?? ''}`;
 }
 
-export function seeSettingsNow(world: World, changes: readonly SettingChange[]): Map<string, 'as-wanted' | 'differs' | 'missing'> {
+export function seeSettingsNow(
+  world: World,
+  changes: readonly SettingChange[],
+): Map<string, 'as-wanted' | 'differs' | 'missing'> {
   return new Map(
     changes.map((change) => {
       const document = world.documents.get(documentKey(change));
       if (document === undefined) return [settingKey(change), 'missing'];
       const value = document.get(valueKey(change));
-      const asWanted = change.mode === 'set' ? value === change.value : (change.mode === 'add') === (value !== undefined);
+      const asWanted =
+        change.mode === 'set' ? value === change.value : (change.mode === 'add') === (value !== undefined);
       return [settingKey(change), asWanted ? 'as-wanted' : 'differs'];
     }),
   );

@@ -3,6 +3,7 @@ import { RetryError, TerminalError } from '../shared/errors.ts';
 import { assertNever } from '../shared/assert.ts';
 import type { EffectOf, Operation } from '../drivers/contract.ts';
 import { workloadKey } from '../planner/observed.ts';
+import { contentOf } from './invariants.ts';
 import { documentKey, valueKey } from './observe.ts';
 import { memberOf, setMember } from './pools.ts';
 import { deletePods, scale, setTemplate } from './workloads.ts';
@@ -11,7 +12,11 @@ import { must, type SimWorkload, type World } from './world.ts';
 /** What the operator's writes are signed with. */
 const writer = 'belay';
 
-export function performOnMember(world: World, operation: Operation, effect: EffectOf<'HoldMember' | 'DrainMember' | 'ServeMember'>): boolean {
+export function performOnMember(
+  world: World,
+  operation: Operation,
+  effect: EffectOf<'HoldMember' | 'DrainMember' | 'ServeMember'>,
+): boolean {
   const pool = must(world.pools.get(effect.member.pool), `pool ${effect.member.pool}`);
   const member = memberOf(pool, effect.member.member);
   const by = operation.upgradeSet;
@@ -32,12 +37,19 @@ export function performOnMember(world: World, operation: Operation, effect: Effe
 }
 
 type WorkloadEffect = EffectOf<
-  'LockWorkload' | 'UnlockWorkload' | 'ScaleWorkload' | 'DeletePods' | 'SaveRevision' | 'ApplyImages' | 'RestoreTemplate'
+  | 'LockWorkload'
+  | 'UnlockWorkload'
+  | 'ScaleWorkload'
+  | 'DeletePods'
+  | 'SaveRevision'
+  | 'ApplyImages'
+  | 'RestoreTemplate'
 >;
 
 export function performOnWorkload(world: World, operation: Operation, effect: WorkloadEffect): boolean {
   const workload = world.workloads.get(workloadKey(effect.workload));
-  if (workload === undefined || workload.deleted) throw new TerminalError('WorkloadNotFound', `${workloadKey(effect.workload)} does not exist`);
+  if (workload === undefined || workload.deleted)
+    throw new TerminalError('WorkloadNotFound', `${workloadKey(effect.workload)} does not exist`);
   switch (effect.kind) {
     case 'LockWorkload':
       return lock(workload, operation.runUID, effect.takeFrom);
@@ -59,7 +71,12 @@ export function performOnWorkload(world: World, operation: Operation, effect: Wo
       });
       return true;
     case 'ApplyImages':
-      return setTemplate(world, workload, { ...workload.template, images: { ...workload.template.images, ...effect.images } }, writer);
+      return setTemplate(
+        world,
+        workload,
+        { ...workload.template, images: { ...workload.template.images, ...effect.images } },
+        writer,
+      );
     case 'RestoreTemplate': {
       const saved = world.saved.get(effect.revision);
       if (saved?.kind !== 'Revision') throw new TerminalError('RevisionMissing', `revision ${effect.revision} is gone`);
@@ -79,7 +96,10 @@ function lock(workload: SimWorkload, runUID: string, takeFrom: string | undefine
   return true;
 }
 
-export function performOnSettings(world: World, effect: EffectOf<'SaveSettings' | 'ApplySettings' | 'RestoreSettings'>): boolean {
+export function performOnSettings(
+  world: World,
+  effect: EffectOf<'SaveSettings' | 'ApplySettings' | 'RestoreSettings'>,
+): boolean {
   switch (effect.kind) {
     case 'SaveSettings': {
       if (world.saved.has(effect.name)) return false;
@@ -87,7 +107,8 @@ export function performOnSettings(world: World, effect: EffectOf<'SaveSettings' 
       for (const setting of effect.settings) {
         const document = documentOf(world, documentKey(setting));
         // The whole key is kept, whatever places in it are going to change.
-        for (const [key, value] of document) if (key.startsWith(`${setting.key}/`)) values.set(`${documentKey(setting)} ${key}`, value);
+        for (const [key, value] of document)
+          if (key.startsWith(`${setting.key}/`)) values.set(`${documentKey(setting)} ${key}`, value);
         values.set(`${documentKey(setting)} ${setting.key}`, undefined);
       }
       world.saved.set(effect.name, { kind: 'Settings', values });
@@ -120,12 +141,13 @@ function restoreSettings(world: World, name: string): boolean {
   for (const whole of wholeKeys) {
     const [object = '', key = ''] = whole.split(' ');
     const document = documentOf(world, object);
-    const before = JSON.stringify([...document].toSorted());
+    const before = contentOf(document);
     for (const place of document.keys()) if (place.startsWith(`${key}/`)) document.delete(place);
     for (const [place, value] of saved.values) {
-      if (value !== undefined && place.startsWith(`${object} ${key}/`)) document.set(place.slice(object.length + 1), value);
+      if (value !== undefined && place.startsWith(`${object} ${key}/`))
+        document.set(place.slice(object.length + 1), value);
     }
-    different ||= JSON.stringify([...document].toSorted()) !== before;
+    different ||= contentOf(document) !== before;
   }
   return different;
 }

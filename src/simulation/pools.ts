@@ -2,7 +2,18 @@
 import { PauseError } from '../shared/errors.ts';
 import type { WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
-import { changed, later, must, type Admin, type SimInstance, type SimMember, type SimPod, type SimPool, type SimWorkload, type World } from './world.ts';
+import {
+  changed,
+  later,
+  must,
+  type Admin,
+  type SimInstance,
+  type SimMember,
+  type SimPod,
+  type SimPool,
+  type SimWorkload,
+  type World,
+} from './world.ts';
 
 export interface PoolOptions {
   readonly name: string;
@@ -130,7 +141,9 @@ export function foreignTo(pool: SimPool, member: string, upgradeSet: string): st
     const admin = adminOf(instance, member);
     return admin.state !== 'ready' && admin.by !== upgradeSet;
   });
-  return strange === undefined ? '' : `${adminOf(strange, member).state} set by ${adminOf(strange, member).by} on ${strange.name}`;
+  return strange === undefined
+    ? ''
+    : `${adminOf(strange, member).state} set by ${adminOf(strange, member).by} on ${strange.name}`;
 }
 
 interface Wish {
@@ -188,7 +201,8 @@ export function personSets(world: World, poolName: string, memberName: string, s
   const pool = must(world.pools.get(poolName), `pool ${poolName}`);
   const member = memberOf(pool, memberName);
   const wasServing = isServing(world, pool, member);
-  for (const instance of pool.instances) instance.admin.set(memberName, { state, by: state === 'ready' ? '' : 'somebody else' });
+  for (const instance of pool.instances)
+    instance.admin.set(memberName, { state, by: state === 'ready' ? '' : 'somebody else' });
   if (pool.kind === 'service') relabel(world, pool, member, state === 'ready');
   else {
     for (const pod of podsOf(world, member)) {
@@ -211,7 +225,8 @@ export function setInstance(world: World, poolName: string, index: number, up: b
     instance.admin.clear();
     instance.rotation.clear();
     for (const member of pool.members) {
-      for (const pod of podsOf(world, member)) if (shouldServe(pool, instance, member, pod)) instance.rotation.add(pod.uid);
+      for (const pod of podsOf(world, member))
+        if (shouldServe(pool, instance, member, pod)) instance.rotation.add(pod.uid);
     }
   }
   changed(world);

@@ -82,7 +82,13 @@ export class SimProbes {
     const result = run.results[index];
     if (probe === undefined || result === undefined) return this.#end(run, 'passed', '');
     run.attempt += 1;
-    const judgement = judge(this.#world, { request: run.request, probe, attempt: run.attempt, pools: run.pools, script: this.#script });
+    const judgement = judge(this.#world, {
+      request: run.request,
+      probe,
+      attempt: run.attempt,
+      pools: run.pools,
+      script: this.#script,
+    });
     const streak = run.streak;
     streak.passes = judgement.answer === 'pass' ? streak.passes + 1 : 0;
     streak.failures = judgement.answer === 'fail' ? streak.failures + 1 : 0;
@@ -95,7 +101,9 @@ export class SimProbes {
       result.state = 'passed';
       run.streak = { passes: 0, failures: 0, errors: 0 };
       run.firstTryAt = this.#world.clock.now();
-      return index + 1 === run.suite.probes.length ? this.#end(run, 'passed', '') : this.#tryLater(run, index + 1, this.#world.timings.probeMs);
+      return index + 1 === run.suite.probes.length
+        ? this.#end(run, 'passed', '')
+        : this.#tryLater(run, index + 1, this.#world.timings.probeMs);
     }
     const overdue = this.#world.clock.now() - run.firstTryAt >= parseDuration(rules.deadline);
     const isOver = overdue || streak.failures >= rules.failure || streak.errors >= rules.errors;

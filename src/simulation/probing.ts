@@ -46,9 +46,19 @@ export function judge(world: World, options: TryOptions): Judgement {
   const asked = request.scope === 'Isolated' ? isolated(world, request) : throughPools(world, options.pools);
   const groups = [...new Set(asked.map(({ workload }) => workload.group))].toSorted();
   const isOld = asked.every(({ workload, pod }) => isOriginal(world, workload, pod));
-  const scripted = options.script?.({ probe: probe.name, scope: request.scope, groups, isOld, attempt: options.attempt });
+  const scripted = options.script?.({
+    probe: probe.name,
+    scope: request.scope,
+    groups,
+    isOld,
+    attempt: options.attempt,
+  });
   if (scripted !== undefined) return scripted;
-  if (asked.length === 0) return { answer: 'none', message: request.scope === 'Isolated' ? 'connection refused' : 'status 503, nobody serves' };
+  if (asked.length === 0)
+    return {
+      answer: 'none',
+      message: request.scope === 'Isolated' ? 'connection refused' : 'status 503, nobody serves',
+    };
   for (const one of asked) {
     const judgement = judgePod(world, probe, request, one);
     if (judgement.answer !== 'pass') return judgement;
@@ -60,7 +70,9 @@ export function judge(world: World, options: TryOptions): Judgement {
 function isolated(world: World, request: ProbeRequest): Asked[] {
   const perWorkload = request.workloads.map((ref) => {
     const workload = world.workloads.get(workloadKey(ref));
-    return workload === undefined ? [] : workload.pods.filter((pod) => pod.ready && !pod.terminating).map((pod) => ({ workload, pod }));
+    return workload === undefined
+      ? []
+      : workload.pods.filter((pod) => pod.ready && !pod.terminating).map((pod) => ({ workload, pod }));
   });
   return perWorkload.some((pods) => pods.length === 0) ? [] : perWorkload.flat();
 }
@@ -75,7 +87,9 @@ function throughPools(world: World, pools: readonly string[]): Asked[] {
     for (const member of serving) {
       const workload = world.workloads.get(member.workload);
       if (workload === undefined) continue;
-      const reached = podsOf(world, member).filter((pod) => pool.instances.some((instance) => instance.rotation.has(pod.uid)));
+      const reached = podsOf(world, member).filter((pod) =>
+        pool.instances.some((instance) => instance.rotation.has(pod.uid)),
+      );
       asked.push(...reached.map((pod) => ({ workload, pod })));
     }
   }
@@ -94,7 +108,8 @@ function judgePod(world: World, probe: Probe, request: ProbeRequest, { workload,
   if (bad && release.failing?.includes(probe.name) === true) {
     return { answer: 'fail', message: `status 500 from ${pod.name}, want 200` };
   }
-  if (release.damagesData === true && probe.name === 'data') return { answer: 'fail', message: `${pod.name} cannot read its data` };
+  if (release.damagesData === true && probe.name === 'data')
+    return { answer: 'fail', message: `${pod.name} cannot read its data` };
   const expected = request.parameters['EXPECTED_VERSION'];
   const shown = release.showsVersion ?? release.version;
   if (expected !== undefined && JSON.stringify(probe).includes('${EXPECTED_VERSION}') && shown !== expected) {

@@ -36,7 +36,10 @@ const limitMs = 7 * 24 * 3_600_000;
 /** @throws RangeError the manifests hold nothing that can be upgraded, or a failure that means nothing */
 export async function rehearse(loaded: Loaded, options: RehearsalOptions): Promise<Rehearsal> {
   const objects = chosen(loaded.objects, options);
-  const world = createScene(objects, { workloads: loaded.workloads, ...(options.from === undefined ? {} : { from: options.from }) });
+  const world = createScene(objects, {
+    workloads: loaded.workloads,
+    ...(options.from === undefined ? {} : { from: options.from }),
+  });
   const faults = options.fail.flatMap((text) => applyFault(world, text) ?? []);
   const simulation = new Simulation({
     world,
@@ -48,7 +51,9 @@ export async function rehearse(loaded: Loaded, options: RehearsalOptions): Promi
     limitMs,
   });
   const result = await simulation.run();
-  const open = result.runs.filter((run) => !isEnded(run.status?.phase)).map((run) => `${run.metadata.name} did not end: ${whyOpen(run)}`);
+  const open = result.runs
+    .filter((run) => !isEnded(run.status?.phase))
+    .map((run) => `${run.metadata.name} did not end: ${whyOpen(run)}`);
   return { result, world, broken: [...result.violations, ...open], sentence: sentenceOf(result) };
 }
 
@@ -57,13 +62,19 @@ function chosen(objects: SceneObjects, options: RehearsalOptions): SceneObjects 
     .filter((set) => options.set === undefined || set.metadata.name === options.set)
     .map((set) => (options.package === undefined ? set : { ...set, spec: { ...set.spec, package: options.package } }));
   const known = objects.sets.map((set) => set.metadata.name).join(', ');
-  if (sets.length === 0) throw new RangeError(`there is no UpgradeSet${options.set === undefined ? '' : ` "${options.set}"`} in the manifests${known === '' ? '' : `; there are ${known}`}`);
+  if (sets.length === 0)
+    throw new RangeError(
+      `there is no UpgradeSet${options.set === undefined ? '' : ` "${options.set}"`} in the manifests${known === '' ? '' : `; there are ${known}`}`,
+    );
   for (const set of sets) {
     const missing = [
       ...absent('Package', [set.spec.package], objects.packages),
       ...absent('ServerGroup', set.spec.serverGroups, objects.groups),
     ];
-    if (missing.length > 0) throw new RangeError(`UpgradeSet "${set.metadata.name}" names ${missing.join(' and ')}, which the manifests do not hold`);
+    if (missing.length > 0)
+      throw new RangeError(
+        `UpgradeSet "${set.metadata.name}" names ${missing.join(' and ')}, which the manifests do not hold`,
+      );
   }
   for (const { metadata, spec } of objects.groups) {
     const pools = spec.servers.flatMap((server) => server.pools ?? []).map((pool) => pool.name);
@@ -71,21 +82,40 @@ function chosen(objects: SceneObjects, options: RehearsalOptions): SceneObjects 
       ...absent('Pool', [...new Set(pools)], objects.pools),
       ...absent('ProbeSuite', spec.probes === undefined ? [] : [spec.probes], objects.suites),
     ];
-    if (missing.length > 0) throw new RangeError(`ServerGroup "${metadata.name}" names ${missing.join(' and ')}, which the manifests do not hold`);
+    if (missing.length > 0)
+      throw new RangeError(
+        `ServerGroup "${metadata.name}" names ${missing.join(' and ')}, which the manifests do not hold`,
+      );
   }
   return { ...objects, sets };
 }
 
-function absent(kind: string, names: readonly string[], there: readonly { readonly metadata: { readonly name: string } }[]): string[] {
-  return names.filter((name) => !there.some((object) => object.metadata.name === name)).map((name) => `${kind} "${name}"`);
+function absent(
+  kind: string,
+  names: readonly string[],
+  there: readonly { readonly metadata: { readonly name: string } }[],
+): string[] {
+  return names
+    .filter((name) => !there.some((object) => object.metadata.name === name))
+    .map((name) => `${kind} "${name}"`);
 }
 
 /** The run a person is asked about and has not answered yet, long enough after the question. */
 function askedRun(simulation: Simulation): UpgradeRun | undefined {
   return simulation.store.runs.find((run) => {
     if (run.status?.phase !== 'AwaitingDecision') return false;
-    const asked = Math.max(0, ...run.status.steps.flatMap((entry) => [Date.parse(entry.started ?? ''), Date.parse(entry.finished ?? '')]).filter((at) => !Number.isNaN(at)));
-    const answered = Math.max(0, ...simulation.store.decisions.filter(({ spec }) => spec.run === run.metadata.name).map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '')));
+    const asked = Math.max(
+      0,
+      ...run.status.steps
+        .flatMap((entry) => [Date.parse(entry.started ?? ''), Date.parse(entry.finished ?? '')])
+        .filter((at) => !Number.isNaN(at)),
+    );
+    const answered = Math.max(
+      0,
+      ...simulation.store.decisions
+        .filter(({ spec }) => spec.run === run.metadata.name)
+        .map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '')),
+    );
     return answered < asked && simulation.world.clock.now() - asked >= answerMs;
   });
 }
@@ -105,12 +135,20 @@ function answerEvent(): StoryEvent {
 function answerTo(run: UpgradeRun, count: number): Decision {
   const choices = run.status?.choices ?? [];
   const hasFailed = run.status?.steps.some((entry) => entry.state === 'Failed') === true;
-  const picked = hasFailed ? (choices.find((choice) => choice.choice === 'Rollback') ?? choices.find((choice) => choice.choice === 'Abort')) : undefined;
+  const picked = hasFailed
+    ? (choices.find((choice) => choice.choice === 'Rollback') ?? choices.find((choice) => choice.choice === 'Abort'))
+    : undefined;
   return {
     apiVersion: 'belay.dev/v1alpha1',
     kind: 'Decision',
     metadata: { name: `${run.metadata.name}-${count + 1}` },
-    spec: decisionSpec.parse({ run: run.metadata.name, planHash: run.spec.planHash, ...wordsOf(picked), decidedBy: 'a simulated person', reason: 'rehearsal' }),
+    spec: decisionSpec.parse({
+      run: run.metadata.name,
+      planHash: run.spec.planHash,
+      ...wordsOf(picked),
+      decidedBy: 'a simulated person',
+      reason: 'rehearsal',
+    }),
   };
 }
 
@@ -129,7 +167,10 @@ function whyOpen(run: UpgradeRun): string {
 
 function sentenceOf({ runs, settled }: SimulationResult): string {
   const upgrades = runs.filter((run) => run.spec.purpose === 'Upgrade');
-  if (upgrades.length === 0) return Object.entries(settled).map(([set, why]) => `Nothing was done for ${set}: ${why}.`).join(' ');
+  if (upgrades.length === 0)
+    return Object.entries(settled)
+      .map(([set, why]) => `Nothing was done for ${set}: ${why}.`)
+      .join(' ');
   return upgrades.map(endOf).join(' ');
 }
 

@@ -46,7 +46,8 @@ export function createScene(objects: SceneObjects, options: SceneOptions = {}): 
     world.groups.set(group.metadata.name, { lockedBy: '' });
     if (group.spec.snapshot !== undefined) world.snapshotClasses.add(group.spec.snapshot.volumeSnapshotClassName);
     for (const server of group.spec.servers) addServer(world, objects, options, group, server);
-    for (const config of group.spec.configs ?? []) addDocuments(world, group, `${config.object.kind}/${config.object.name}`);
+    for (const config of group.spec.configs ?? [])
+      addDocuments(world, group, `${config.object.kind}/${config.object.name}`);
   }
   for (const set of objects.sets) world.poolsOf.set(set.metadata.name, poolsOf(objects, set));
   return world;
@@ -61,7 +62,14 @@ export function addRelease(world: World, release: Package): void {
 
 function poolsOf(objects: SceneObjects, set: UpgradeSet): string[] {
   const groups = objects.groups.filter((group) => set.spec.serverGroups.includes(group.metadata.name));
-  return [...new Set(groups.flatMap((group) => group.spec.servers).flatMap((server) => server.pools ?? []).map((pool) => pool.name))];
+  return [
+    ...new Set(
+      groups
+        .flatMap((group) => group.spec.servers)
+        .flatMap((server) => server.pools ?? [])
+        .map((pool) => pool.name),
+    ),
+  ];
 }
 
 function addPoolOf(world: World, objects: SceneObjects, pool: Pool, options: SceneOptions): void {
@@ -69,7 +77,9 @@ function addPoolOf(world: World, objects: SceneObjects, pool: Pool, options: Sce
   const members = objects.groups
     .flatMap((group) => group.spec.servers)
     .flatMap((server) =>
-      (server.pools ?? []).filter((membership) => membership.name === name).map(({ member }) => ({ member: member ?? server.name, workload: refOf(server) })),
+      (server.pools ?? [])
+        .filter((membership) => membership.name === name)
+        .map(({ member }) => ({ member: member ?? server.name, workload: refOf(server) })),
     );
   addPool(world, {
     name,
@@ -86,12 +96,19 @@ function refOf(server: Server): WorkloadRef {
   return { kind: server.workload.kind, name: server.workload.name };
 }
 
-function addServer(world: World, objects: SceneObjects, options: SceneOptions, group: ServerGroup, server: Server): void {
+function addServer(
+  world: World,
+  objects: SceneObjects,
+  options: SceneOptions,
+  group: ServerGroup,
+  server: Server,
+): void {
   const ref = refOf(server);
   if (world.workloads.has(workloadKey(ref))) return;
   const known = options.workloads?.find((candidate) => workloadKey(candidate) === workloadKey(ref));
   const images = known?.images ?? inventImages(world, objects, options, group);
-  const claimPrefix = known === undefined ? (group.spec.snapshot === undefined ? undefined : 'data') : known.claimPrefix;
+  const claimPrefix =
+    known === undefined ? (group.spec.snapshot === undefined ? undefined : 'data') : known.claimPrefix;
   addWorkload(world, {
     ...ref,
     images,
@@ -102,9 +119,15 @@ function addServer(world: World, objects: SceneObjects, options: SceneOptions, g
 }
 
 /** Containers of the package that is to come, with the images of the one before it. */
-function inventImages(world: World, objects: SceneObjects, options: SceneOptions, group: ServerGroup): Record<string, string> {
+function inventImages(
+  world: World,
+  objects: SceneObjects,
+  options: SceneOptions,
+  group: ServerGroup,
+): Record<string, string> {
   const set = objects.sets.find((candidate) => candidate.spec.serverGroups.includes(group.metadata.name));
-  const next = objects.packages.find((candidate) => candidate.metadata.name === set?.spec.package) ?? objects.packages[0];
+  const next =
+    objects.packages.find((candidate) => candidate.metadata.name === set?.spec.package) ?? objects.packages[0];
   const before = options.from === undefined && next !== undefined ? newestBefore(objects.packages, next) : undefined;
   const containers = Object.keys(next?.spec.images ?? { app: '' }).map((key) => key.split('/').at(-1) ?? key);
   const version = options.from ?? before?.spec.version ?? lowerBound(next) ?? '0';

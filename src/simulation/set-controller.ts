@@ -45,7 +45,11 @@ export async function controlSet(input: ControlInput, set: UpgradeSet): Promise<
   const runs = input.store.runsOf(set.metadata.name);
   const active = runs.filter((run) => !isEnded(run.status?.phase));
   if (active.length > 0) return controlRuns(input, set, active);
-  const refusal = whyNoRun(input, set, runs.findLast((run) => run.spec.purpose === 'Upgrade'));
+  const refusal = whyNoRun(
+    input,
+    set,
+    runs.findLast((run) => run.spec.purpose === 'Upgrade'),
+  );
   if (refusal !== '') return { kind: 'settled', why: refusal };
   input.store.create(`${set.metadata.name}-${runs.length + 1}`, planRun(input, set), input.process);
   return { kind: 'again' };
@@ -57,7 +61,8 @@ async function controlRuns(input: ControlInput, set: UpgradeSet, active: readonl
   for (const run of active) {
     const outcome = await passRun(input, set, run);
     if (outcome.kind !== 'wait') return { kind: 'again' };
-    if (shortest?.kind !== 'wait' || outcome.afterMs < shortest.afterMs) shortest = { kind: 'wait', afterMs: outcome.afterMs, run: run.metadata.name };
+    if (shortest?.kind !== 'wait' || outcome.afterMs < shortest.afterMs)
+      shortest = { kind: 'wait', afterMs: outcome.afterMs, run: run.metadata.name };
   }
   return shortest ?? { kind: 'again' };
 }
@@ -68,34 +73,57 @@ function whyNoRun({ world, objects }: ControlInput, set: UpgradeSet, latest: Upg
   if (set.spec.dryRun) return 'dryRun: nothing is changed';
   const release = objects.packages.find((candidate) => candidate.metadata.name === set.spec.package);
   if (release === undefined) return `Package ${set.spec.package} does not exist`;
-  if (latest?.spec.package === set.spec.package) return `${latest.metadata.name} ended as ${latest.status?.phase ?? ''}`;
+  if (latest?.spec.package === set.spec.package)
+    return `${latest.metadata.name} ended as ${latest.status?.phase ?? ''}`;
   const versions = versionsOf(world, objects, set);
   if (versions.length === 1 && versions[0] === release.spec.version) return `every server runs ${release.spec.version}`;
   return '';
 }
 
 function versionsOf(world: World, objects: SceneObjects, set: UpgradeSet): string[] {
-  const servers = objects.groups.filter((group) => set.spec.serverGroups.includes(group.metadata.name)).flatMap((group) => group.spec.servers);
+  const servers = objects.groups
+    .filter((group) => set.spec.serverGroups.includes(group.metadata.name))
+    .flatMap((group) => group.spec.servers);
   const templates = servers.flatMap((server) => world.workloads.get(workloadKey(server.workload))?.template ?? []);
   return [...new Set(templates.map((template) => releaseOf(world, template).version))];
 }
 
 export function planRun({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): UpgradeRunSpec {
-  const groups = set.spec.serverGroups.map((name) => must(objects.groups.find((group) => group.metadata.name === name), `ServerGroup ${name}`));
-  const names = new Set(groups.flatMap((group) => group.spec.servers).flatMap((server) => server.pools ?? []).map((pool) => pool.name));
+  const groups = set.spec.serverGroups.map((name) =>
+    must(
+      objects.groups.find((group) => group.metadata.name === name),
+      `ServerGroup ${name}`,
+    ),
+  );
+  const names = new Set(
+    groups
+      .flatMap((group) => group.spec.servers)
+      .flatMap((server) => server.pools ?? [])
+      .map((pool) => pool.name),
+  );
   const suites = new Set(groups.map((group) => group.spec.probes));
   const [from = ''] = versionsOf(world, objects, set);
   return computeRun(
     {
       set,
-      package: must(objects.packages.find((candidate) => candidate.metadata.name === set.spec.package), `Package ${set.spec.package}`),
+      package: must(
+        objects.packages.find((candidate) => candidate.metadata.name === set.spec.package),
+        `Package ${set.spec.package}`,
+      ),
       groups,
       pools: objects.pools.filter((pool) => names.has(pool.metadata.name)),
       suites: objects.suites.filter((suite) => suites.has(suite.metadata.name)),
-      workloads: new Map([...world.workloads].map(([key, workload]) => [key, { images: workload.template.images, replicas: workload.replicas }])),
+      workloads: new Map(
+        [...world.workloads].map(([key, workload]) => [
+          key,
+          { images: workload.template.images, replicas: workload.replicas },
+        ]),
+      ),
       from,
       fromPackage: objects.packages.find((candidate) => candidate.spec.version === from)?.metadata.name ?? '',
-      cannotHold: [...world.pools.values()].filter((pool) => names.has(pool.name) && !pool.canHold).map((pool) => pool.name),
+      cannotHold: [...world.pools.values()]
+        .filter((pool) => names.has(pool.name) && !pool.canHold)
+        .map((pool) => pool.name),
       members: new Map([...world.pools.values()].map((pool) => [pool.name, pool.members.length])),
     },
     sha256,
@@ -139,7 +167,12 @@ function decisionsFor(decisions: readonly Decision[], run: UpgradeRun): ValidDec
     }));
 }
 
-function intentOf({ world }: ControlInput, set: UpgradeSet, run: UpgradeRun, decisions: readonly ValidDecision[]): RunIntent {
+function intentOf(
+  { world }: ControlInput,
+  set: UpgradeSet,
+  run: UpgradeRun,
+  decisions: readonly ValidDecision[],
+): RunIntent {
   const paused = set.spec.paused;
   const deletedAt = set.metadata.deletionTimestamp;
   if (deletedAt !== undefined) {

@@ -102,7 +102,11 @@ export class Simulation {
 
   /** State of a step in the newest run that has it; empty when none has. */
   stepState(id: string): string {
-    return this.store.runs.findLast((run) => run.status?.steps.some((entry) => entry.id === id))?.status?.steps.find((entry) => entry.id === id)?.state ?? '';
+    return (
+      this.store.runs
+        .findLast((run) => run.status?.steps.some((entry) => entry.id === id))
+        ?.status?.steps.find((entry) => entry.id === id)?.state ?? ''
+    );
   }
 
   /** Does the controller's process go away here and a new one come up? */
@@ -134,9 +138,19 @@ export class Simulation {
 
   #result(settled: Readonly<Record<string, string>>): SimulationResult {
     const runs = this.store.runs;
-    const violations = [...this.#violations, ...this.world.violations, ...checkOnce(this.world), ...checkCalm(this.world)];
+    const violations = [
+      ...this.#violations,
+      ...this.world.violations,
+      ...checkOnce(this.world),
+      ...checkCalm(this.world),
+    ];
     if (runs.every((run) => isEnded(run.status?.phase))) {
-      violations.push(...checkEnd(this.world, runs.flatMap((run) => run.status?.handedOver ?? [])));
+      violations.push(
+        ...checkEnd(
+          this.world,
+          runs.flatMap((run) => run.status?.handedOver ?? []),
+        ),
+      );
     }
     return { timeline: this.timeline, runs, violations, settled, elapsedMs: this.elapsedMs };
   }
@@ -155,7 +169,8 @@ export class Simulation {
 
   async #passSet(set: UpgradeSet): Promise<SetOutcome> {
     // A watch may be late: the pass comes a little later than what it is about.
-    if (this.#random !== undefined && this.#random() < 0.1) return { kind: 'wait', afterMs: Math.ceil(this.#random() * 700), run: '' };
+    if (this.#random !== undefined && this.#random() < 0.1)
+      return { kind: 'wait', afterMs: Math.ceil(this.#random() * 700), run: '' };
     try {
       return await controlSet(
         {
@@ -209,7 +224,8 @@ export class Simulation {
     for (const violation of checkInstant(this.world)) {
       // The first time says it; counts that only grow would say it again at every instant.
       const name = violation.split(':', 1)[0] ?? '';
-      if (![...this.#violations].some((known) => known.startsWith(`${name}:`))) this.#violations.add(`${violation} (t=${this.elapsedMs / 1000}s)`);
+      if (![...this.#violations].some((known) => known.startsWith(`${name}:`)))
+        this.#violations.add(`${violation} (t=${this.elapsedMs / 1000}s)`);
     }
   }
 
@@ -235,11 +251,17 @@ export class Simulation {
       if (entry.state === 'Pending' && entry.attempt === 0) continue;
       const step = run.spec.steps.find((other) => other.id === entry.id);
       const told = entry.state === 'Running' ? 'begins' : entry.state.toLowerCase();
-      this.#say(name, `${step?.number ?? ''} ${step?.title ?? entry.id}: ${told}`, entry.state === 'Running' ? '' : (entry.message ?? ''));
+      this.#say(
+        name,
+        `${step?.number ?? ''} ${step?.title ?? entry.id}: ${told}`,
+        entry.state === 'Running' ? '' : (entry.message ?? ''),
+      );
     }
     const blocker = run.status?.blockers?.[0];
-    if (blocker !== undefined && blocker.type !== before?.blockers?.[0]?.type) this.#say(name, `waits for ${blocker.type} ${blocker.object}`, blocker.message);
-    if (run.status?.phase !== before?.phase) this.#say(name, `is ${run.status?.phase ?? ''}`, run.status?.failure?.message ?? '');
+    if (blocker !== undefined && blocker.type !== before?.blockers?.[0]?.type)
+      this.#say(name, `waits for ${blocker.type} ${blocker.object}`, blocker.message);
+    if (run.status?.phase !== before?.phase)
+      this.#say(name, `is ${run.status?.phase ?? ''}`, run.status?.failure?.message ?? '');
   }
 
   #say(subject: string, what: string, because: string): void {
@@ -249,7 +271,8 @@ export class Simulation {
   /** Effects are told as the engine logs them, right before it makes them. */
   #loggerOf(subject: string): Logger {
     const info = (message: string, fields: LogFields = {}): void => {
-      if (message === 'Requesting effect') this.#say(subject, `  ${String(fields['effect'])}`, String(fields['because']));
+      if (message === 'Requesting effect')
+        this.#say(subject, `  ${String(fields['effect'])}`, String(fields['because']));
     };
     const logger: Logger = { debug() {}, info, warn() {}, error() {}, child: () => logger };
     return logger;

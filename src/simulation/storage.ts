@@ -1,6 +1,15 @@
 /** Claims, volumes and snapshots of the simulated cluster. */
 import { TerminalError } from '../shared/errors.ts';
-import { changed, later, must, nextNumber, type SimClaim, type SimVolume, type SimWorkload, type World } from './world.ts';
+import {
+  changed,
+  later,
+  must,
+  nextNumber,
+  type SimClaim,
+  type SimVolume,
+  type SimWorkload,
+  type World,
+} from './world.ts';
 
 export function claimOf(workload: SimWorkload, ordinal: number): string | undefined {
   return workload.claimPrefix === undefined ? undefined : `${workload.claimPrefix}-${workload.name}-${ordinal}`;
@@ -42,7 +51,9 @@ export function lostWrites(world: World, claim: string): number[] {
 
 /** Workloads whose pods use the claim. */
 export function usersOf(world: World, claim: string): SimWorkload[] {
-  return [...world.workloads.values()].filter((workload) => workload.pods.some((pod) => claimOf(workload, pod.ordinal) === claim));
+  return [...world.workloads.values()].filter((workload) =>
+    workload.pods.some((pod) => claimOf(workload, pod.ordinal) === claim),
+  );
 }
 
 function isFaulty(world: World, faults: ReadonlySet<string>, claim: string): boolean {
@@ -54,7 +65,8 @@ function isFaulty(world: World, faults: ReadonlySet<string>, claim: string): boo
 
 export function createSnapshot(world: World, snapshot: string, claim: string, className: string): boolean {
   if (world.snapshots.has(snapshot)) return false;
-  if (usersOf(world, claim).length > 0) world.violations.push(`snapshot ${snapshot} of ${claim} was taken while pods use it`);
+  if (usersOf(world, claim).length > 0)
+    world.violations.push(`snapshot ${snapshot} of ${claim} was taken while pods use it`);
   const volume = must(volumeOf(world, claim), `claim ${claim}`);
   const known = world.snapshotClasses.has(className);
   const record = {
@@ -100,7 +112,12 @@ export function restoreClaim(world: World, claim: string, snapshotName: string, 
   }
   if (usersOf(world, claim).length > 0) world.violations.push(`claim ${claim} was replaced while pods use it`);
   if (restore === undefined) {
-    world.restores.set(claim, { snapshot: snapshotName, oldVolume: volumeIn(manifest), state: 'working', message: 'old volume is kept' });
+    world.restores.set(claim, {
+      snapshot: snapshotName,
+      oldVolume: volumeIn(manifest),
+      state: 'working',
+      message: 'old volume is kept',
+    });
     return true;
   }
   if (bound !== undefined && bound.volume === restore.oldVolume) {

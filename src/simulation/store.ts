@@ -1,6 +1,12 @@
 /** The API server of a simulation, as far as runs and decisions go: versions, conflicts, and a record of every write. */
 import type { Decision } from '../api/decision.ts';
-import { upgradeRunSpec, upgradeRunStatus, type UpgradeRun, type UpgradeRunSpec, type UpgradeRunStatus } from '../api/upgrade-run.ts';
+import {
+  upgradeRunSpec,
+  upgradeRunStatus,
+  type UpgradeRun,
+  type UpgradeRunSpec,
+  type UpgradeRunStatus,
+} from '../api/upgrade-run.ts';
 import type { RunStore } from '../engine/pass.ts';
 import { RetryError } from '../shared/errors.ts';
 import { formatInstant } from '../shared/instant.ts';
@@ -94,6 +100,12 @@ export class SimStore {
     this.decisions.push({ ...decision, metadata: { ...decision.metadata, creationTimestamp: at } });
   }
 
+  /** The cluster was restored from an older copy: the journal of a run is gone, the world is not. */
+  loseJournal(name: string): void {
+    const { status: _lost, ...rest } = this.get(name);
+    this.#runs.set(name, { ...rest, metadata: { ...rest.metadata, resourceVersion: String(nextNumber(this.#world)) } });
+  }
+
   /** Does the journal know the operation? Asked before an effect is made. */
   isJournalled(runUID: string, operation: string): boolean {
     const run = [...this.#runs.values()].find((candidate) => candidate.metadata.uid === runUID);
@@ -102,7 +114,8 @@ export class SimStore {
 
   #validate(name: string, status: UpgradeRunStatus): void {
     const [issue] = upgradeRunStatus.safeParse(status).error?.issues ?? [];
-    if (issue !== undefined) this.#world.violations.push(`statusIsValid: ${issue.path.join('.')} of ${name}: ${issue.message}`);
+    if (issue !== undefined)
+      this.#world.violations.push(`statusIsValid: ${issue.path.join('.')} of ${name}: ${issue.message}`);
   }
 
   #refuse(): void {

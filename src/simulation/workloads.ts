@@ -3,7 +3,18 @@ import type { WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
 import { cutUsers, syncPod } from './pools.ts';
 import { claimOf, damageVolume, ensureClaim } from './storage.ts';
-import { changed, later, nextNumber, provenKey, releaseOf, templateHash, type SimPod, type SimWorkload, type Template, type World } from './world.ts';
+import {
+  changed,
+  later,
+  nextNumber,
+  provenKey,
+  releaseOf,
+  templateHash,
+  type SimPod,
+  type SimWorkload,
+  type Template,
+  type World,
+} from './world.ts';
 
 export interface WorkloadOptions extends WorkloadRef {
   readonly images: Readonly<Record<string, string>>;
@@ -96,12 +107,14 @@ function reconcile(world: World, workload: SimWorkload): void {
   if (live.length > workload.replicas && last !== undefined) {
     // An ordered scale-down waits for the pods before it; only a deletion by hand gets past an unready one.
     const held = workload.kind === 'StatefulSet' && live.some((pod) => pod !== last && !pod.ready);
-    if (!held && workload.pods.every((pod) => !pod.terminating || workload.kind === 'Deployment')) terminate(world, workload, last);
+    if (!held && workload.pods.every((pod) => !pod.terminating || workload.kind === 'Deployment'))
+      terminate(world, workload, last);
     return;
   }
   const hash = templateHash(workload.template);
   const outdated = live.findLast((pod) => templateHash(pod.template) !== hash);
-  if (outdated !== undefined && workload.pods.every((pod) => pod === outdated || pod.ready)) return terminate(world, workload, outdated);
+  if (outdated !== undefined && workload.pods.every((pod) => pod === outdated || pod.ready))
+    return terminate(world, workload, outdated);
   if (live.length === workload.replicas) return;
   if (workload.kind === 'StatefulSet' && live.some((pod) => !pod.ready)) return;
   const taken = new Set(workload.pods.map((pod) => pod.ordinal));
@@ -113,7 +126,10 @@ function reconcile(world: World, workload: SimWorkload): void {
 
 function createPod(world: World, workload: SimWorkload, ordinal: number): SimPod {
   const number = nextNumber(world);
-  const name = workload.kind === 'StatefulSet' ? `${workload.name}-${ordinal}` : `${workload.name}-${templateHash(workload.template)}-${number}`;
+  const name =
+    workload.kind === 'StatefulSet'
+      ? `${workload.name}-${ordinal}`
+      : `${workload.name}-${templateHash(workload.template)}-${number}`;
   const pod: SimPod = {
     name,
     uid: `pod-${number}`,

@@ -26,7 +26,8 @@ function twoServers(kind: 'haproxy' | 'service' = 'haproxy', instances = 1): Sce
       { member: 'web-2', workload: ref('web-2') },
     ],
   });
-  const add = (name: string, group: string): SimWorkload => addWorkload(world, { ...ref(name), images: { app: 'old' }, claimPrefix: 'data', group });
+  const add = (name: string, group: string): SimWorkload =>
+    addWorkload(world, { ...ref(name), images: { app: 'old' }, claimPrefix: 'data', group });
   const scene = { world, first: add('web-1', 'group-1'), second: add('web-2', 'group-2') };
   world.releases.set('old', { version: '1.1.0' });
   world.releases.set('new', { version: '1.2.0' });
@@ -44,7 +45,9 @@ function setState(world: World, member: string, state: 'ready' | 'drain' | 'main
 }
 
 const stateOf = (world: World, member: string): string =>
-  seePoolNow(world, 'web', { upgradeSet: 'portal', handles: {} }).members.find((candidate) => candidate.member === member)?.state ?? 'none';
+  seePoolNow(world, 'web', { upgradeSet: 'portal', handles: {} }).members.find(
+    (candidate) => candidate.member === member,
+  )?.state ?? 'none';
 
 describe('simulated cluster', () => {
   it('serves at the beginning', () => {
@@ -111,7 +114,10 @@ describe('simulated cluster', () => {
     pass(world, 10);
     before.content = 'damaged';
     for (let step = 0; step < 4; step += 1) restoreClaim(world, claim, 'snap', manifest);
-    assert.deepEqual([volumeOf(world, claim)?.content, lostWrites(world, claim), world.volumes.has(before.name)], [`data of ${claim}`, [], true]);
+    assert.deepEqual(
+      [volumeOf(world, claim)?.content, lostWrites(world, claim), world.volumes.has(before.name)],
+      [`data of ${claim}`, [], true],
+    );
     reattachVolume(world, claim, manifest);
     assert.equal(volumeOf(world, claim), before);
     assert.deepEqual(world.violations, []);
@@ -132,7 +138,10 @@ describe('simulated cluster', () => {
     const { world } = twoServers();
     personSets(world, 'web', 'web-1', 'maint');
     assert.throws(() => setState(world, 'web-1', 'ready'), /somebody else/);
-    assert.equal(seePoolNow(world, 'web', { upgradeSet: 'portal', handles: {} }).members[0]?.foreign, 'maint set by somebody else on web-lb-0');
+    assert.equal(
+      seePoolNow(world, 'web', { upgradeSet: 'portal', handles: {} }).members[0]?.foreign,
+      'maint set by somebody else on web-lb-0',
+    );
   });
 
   it('does not know a member while one of two processes is down, and forgets its word when it restarts', () => {

@@ -18,7 +18,15 @@ export interface Timings {
   readonly probeMs: number;
 }
 
-const timings: Timings = { controllerMs: 100, startMs: 5_000, stopMs: 3_000, lagMs: 500, drainMs: 8_000, snapshotMs: 4_000, probeMs: 200 };
+const timings: Timings = {
+  controllerMs: 100,
+  startMs: 5_000,
+  stopMs: 3_000,
+  lagMs: 500,
+  drainMs: 8_000,
+  snapshotMs: 4_000,
+  probeMs: 200,
+};
 
 /** What an image does once it runs. */
 export interface Release {
@@ -192,7 +200,12 @@ export interface World {
   /** Promises that were broken, in the order they were noticed. */
   readonly violations: string[];
   /** Names of claims and groups whose storage misbehaves. */
-  readonly faults: { readonly snapshots: Set<string>; readonly restores: Set<string>; readonly starts: Set<string>; apiDown: boolean };
+  readonly faults: {
+    readonly snapshots: Set<string>;
+    readonly restores: Set<string>;
+    readonly starts: Set<string>;
+    apiDown: boolean;
+  };
   readonly listeners: Set<() => void>;
   sequence: number;
 }

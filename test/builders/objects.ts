@@ -1,5 +1,5 @@
 /** Objects as users write them, with every default filled in by the schema itself. */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { decisionSpec, type Decision } from '../../src/api/decision.ts';
 import { packageSpec, type Package } from '../../src/api/package.ts';
 import { poolSpec, type Pool } from '../../src/api/pool.ts';
@@ -15,11 +15,22 @@ interface Built<Spec> {
 }
 
 /** One object; its UID follows from kind and name, so that stories read the same every time. */
-export function build<Schema extends z.ZodType>(kind: string, name: string, schema: Schema, spec: z.input<Schema>): Built<z.output<Schema>> {
+export function build<Schema extends z.ZodType>(
+  kind: string,
+  name: string,
+  schema: Schema,
+  spec: z.input<Schema>,
+): Built<z.output<Schema>> {
   return {
     apiVersion: 'belay.dev/v1alpha1',
     kind,
-    metadata: { name, namespace: 'shop', uid: `${kind.toLowerCase()}-${name}`, generation: 1, creationTimestamp: '2026-12-05T20:00:00Z' },
+    metadata: {
+      name,
+      namespace: 'shop',
+      uid: `${kind.toLowerCase()}-${name}`,
+      generation: 1,
+      creationTimestamp: '2026-12-05T20:00:00Z',
+    },
     spec: schema.parse(spec),
   };
 }
@@ -53,7 +64,10 @@ export function probeSuite(name = 'web-functions', spec: Partial<z.input<typeof 
       { name: 'data', http: { url: 'https://portal.example/data', expect: { status: [200] } } },
       {
         name: 'version',
-        http: { url: 'https://portal.example/about', expect: { json: [{ path: '$.version', equals: '${EXPECTED_VERSION}' }] } },
+        http: {
+          url: 'https://portal.example/about',
+          expect: { json: [{ path: '$.version', equals: '${EXPECTED_VERSION}' }] },
+        },
       },
     ],
     ...spec,
@@ -73,9 +87,18 @@ export function serverGroup(number: number, spec: Partial<z.input<typeof serverG
 }
 
 export function upgradeSet(spec: Partial<z.input<typeof upgradeSetSpec>> = {}, name = 'portal'): UpgradeSet {
-  return build('UpgradeSet', name, upgradeSetSpec, { package: 'portal-1.2.0', serverGroups: ['group-1', 'group-2'], ...spec });
+  return build('UpgradeSet', name, upgradeSetSpec, {
+    package: 'portal-1.2.0',
+    serverGroups: ['group-1', 'group-2'],
+    ...spec,
+  });
 }
 
 export function decision(run: string, spec: Omit<z.input<typeof decisionSpec>, 'run'>): Decision {
-  return build('Decision', `${run}-${spec.choice.toLowerCase()}`, decisionSpec, { run, reason: 'the service desk agrees', decidedBy: 'ana@example.org', ...spec });
+  return build('Decision', `${run}-${spec.choice.toLowerCase()}`, decisionSpec, {
+    run,
+    reason: 'the service desk agrees',
+    decidedBy: 'ana@example.org',
+    ...spec,
+  });
 }

@@ -1,4 +1,5 @@
 /** The one cluster that all stories share, with Belay installed by its chart. */
+import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureTools } from '../cluster/build-tools.ts';
@@ -18,7 +19,9 @@ export interface Bed {
 
 export async function makeBed(log: (line: string) => void): Promise<Bed> {
   const tools = await ensureTools({ log });
-  const cluster = await startCluster({ name: 'e2e', stateDir: resolve(root, '.test/e2e'), tools, log });
+  // Two clones on one machine must not meet: names are shared by all of them.
+  const name = `e2e-${createHash('sha256').update(root).digest('hex').slice(0, 6)}`;
+  const cluster = await startCluster({ name, stateDir: resolve(root, '.test/e2e'), tools, log });
   log('installing the chart and the images of the example');
   const images = await importExampleImages(cluster, Object.keys(releases), true);
   await installBelay(cluster);

@@ -135,7 +135,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'two that saw a workload free both lock it',
     file: 'src/drivers/workloads/driver.ts',
-    find: 'metadata: { resourceVersion: workload.metadata.resourceVersion, annotations }',
+    find: 'metadata: { resourceVersion, annotations }',
     replace: 'metadata: { annotations }',
     test: {
       file: 'src/drivers/workloads/driver.test.ts',
@@ -154,9 +154,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: `a claim of somebody else is restored over`,
-    file: 'src/drivers/snapshots/csi.ts',
-    find: `if (place.state === 'blocked') throw`,
-    replace: `if (place.state === 'absent' && place.message === '') throw`,
+    file: 'src/drivers/snapshots/restore.ts',
+    find: `if (place.state === 'blocked') throw new RetryError('ClaimTaken'`,
+    replace: `if (place.message === '') throw new RetryError('ClaimTaken'`,
     test: {
       file: 'src/drivers/snapshots/csi.test.ts',
       name: 'is blocked by a claim of that name that is not ours, empty or not',

@@ -50,7 +50,10 @@ describe('S-02 S-31: killed after every effect and every write, a story ends the
           assert.deepEqual(endOf(ended), want, because);
         } else {
           assert.deepEqual(ended.result.violations, [], because);
-          assert.ok(ended.result.runs.every((run) => isEnded(run.status?.phase)), because);
+          assert.ok(
+            ended.result.runs.every((run) => isEnded(run.status?.phase)),
+            because,
+          );
         }
       }
     });

@@ -12,7 +12,10 @@ import { decide, editSet, play, setting, signsOff, whenStep, type Ended, type To
 
 const quick = { signOff: 'NotRequired', rollback: { policy: 'Automatic', onServed: 'KeepData' } } as const;
 
-const steps: readonly Step[] = planRun(setting({ set: quick }), must(setting({ set: quick }).objects.sets[0], 'set')).steps;
+const steps: readonly Step[] = planRun(
+  setting({ set: quick }),
+  must(setting({ set: quick }).objects.sets[0], 'set'),
+).steps;
 const begun = steps.filter((step) => step.skip === undefined && step.action !== 'Configure').map((step) => step.id);
 
 function phases({ result }: Ended): string[] {
@@ -24,10 +27,15 @@ function deleteSets({ objects, world }: Simulation): void {
 }
 
 async function endedAt(id: string, what: string, act: (simulation: Simulation) => void): Promise<Ended> {
-  const ended = await play({ tell: (): Told => ({ ...setting({ set: quick }), events: [whenStep(id, 'Running', what, act)] }) });
+  const ended = await play({
+    tell: (): Told => ({ ...setting({ set: quick }), events: [whenStep(id, 'Running', what, act)] }),
+  });
   const last = ended.result.timeline.lines().slice(-25).join('\n');
   assert.deepEqual(ended.result.violations, [], last);
-  assert.ok(ended.result.runs.every((run) => isEnded(run.status?.phase)), last);
+  assert.ok(
+    ended.result.runs.every((run) => isEnded(run.status?.phase)),
+    last,
+  );
   return ended;
 }
 
@@ -40,7 +48,8 @@ function assertWhole(ended: Ended): void {
 
 describe('S-07: an abort at each kind of step leaves everything as it was', () => {
   for (const id of begun) {
-    it(`S-07: aborted in ${id}`, async () => assertWhole(await endedAt(id, 'ana aborts', (simulation) => decide(simulation, { choice: 'Abort' }))));
+    it(`S-07: aborted in ${id}`, async () =>
+      assertWhole(await endedAt(id, 'ana aborts', (simulation) => decide(simulation, { choice: 'Abort' }))));
   }
 
   it('S-07: nothing retries by itself after an abort, and a new package proceeds', async () => {
@@ -49,13 +58,25 @@ describe('S-07: an abort at each kind of step leaves everything as it was', () =
         ...setting({ packages: ['1.1.0', '1.2.0', '1.3.0'], set: quick }),
         events: [
           whenStep('g1-upgrade', 'Running', 'ana aborts', (simulation) => decide(simulation, { choice: 'Abort' })),
-          { what: 'the set asks for 1.3.0', atMs: 3_600_000, act: (simulation) => editSet(simulation, { package: 'portal-1.3.0' }) },
+          {
+            what: 'the set asks for 1.3.0',
+            atMs: 3_600_000,
+            act: (simulation) => editSet(simulation, { package: 'portal-1.3.0' }),
+          },
         ],
       }),
     });
     assert.deepEqual(ended.result.violations, []);
-    const made = ended.result.runs.map((run) => [run.spec.package, run.spec.purpose, (run.metadata.creationTimestamp ?? '') < '2026-12-05T20:59']);
-    assert.deepEqual(made, [['portal-1.2.0', 'Upgrade', true], ['portal-1.2.0', 'Rollback', true], ['portal-1.3.0', 'Upgrade', false]]);
+    const made = ended.result.runs.map((run) => [
+      run.spec.package,
+      run.spec.purpose,
+      (run.metadata.creationTimestamp ?? '') < '2026-12-05T20:59',
+    ]);
+    assert.deepEqual(made, [
+      ['portal-1.2.0', 'Upgrade', true],
+      ['portal-1.2.0', 'Rollback', true],
+      ['portal-1.3.0', 'Upgrade', false],
+    ]);
     assert.deepEqual([...new Set(shownVersions(ended.world))], ['1.3.0']);
   });
 });
@@ -83,7 +104,11 @@ describe('S-12: the set is deleted at each kind of step', () => {
       },
     });
     const named = ended.result.runs.flatMap((run) => run.status?.handedOver ?? []).map((handover) => handover.object);
-    assert.deepEqual([[...new Set(named)], ended.result.elapsedMs < 15 * 60_000], [['pool/web/web-1'], true], ended.result.timeline.lines().slice(-20).join('\n'));
+    assert.deepEqual(
+      [[...new Set(named)], ended.result.elapsedMs < 15 * 60_000],
+      [['pool/web/web-1'], true],
+      ended.result.timeline.lines().slice(-20).join('\n'),
+    );
     assert.ok(ended.result.runs.every((run) => isEnded(run.status?.phase)));
   });
 });
@@ -94,7 +119,11 @@ describe('S-04: a newer package arrives at each kind of step', () => {
       const ended = await play({
         tell: () => ({
           ...setting({ packages: ['1.1.0', '1.2.0', '1.3.0'], set: quick }),
-          events: [whenStep(id, 'Running', 'the set asks for 1.3.0', (simulation) => editSet(simulation, { package: 'portal-1.3.0' }))],
+          events: [
+            whenStep(id, 'Running', 'the set asks for 1.3.0', (simulation) =>
+              editSet(simulation, { package: 'portal-1.3.0' }),
+            ),
+          ],
         }),
       });
       const last = ended.result.timeline.lines().slice(-30).join('\n');
@@ -119,10 +148,35 @@ describe('pausing', () => {
       });
       const last = ended.result.timeline.lines().slice(-25).join('\n');
       assert.deepEqual([phases(ended), ended.result.violations], [['Completed'], []], last);
-      const isolated = ended.world.calls.filter((call) => call.kind === 'RunProbes' && call.target.endsWith('Isolated')).length;
+      const isolated = ended.world.calls.filter(
+        (call) => call.kind === 'RunProbes' && call.target.endsWith('Isolated'),
+      ).length;
       assert.ok(isolated >= 2, 'a group was not tested in isolation');
     });
   }
+});
+
+describe('a lost journal', () => {
+  it('design 5.9: an empty journal on workloads that the run has stamped stalls, it never starts again at step 1', async () => {
+    const ended = await play({
+      tell: () => ({
+        ...setting({ set: quick }),
+        events: [
+          whenStep('g1-start', 'Running', 'the cluster is restored from an older copy', ({ store }) =>
+            store.loseJournal('portal-1'),
+          ),
+        ],
+      }),
+    });
+    const run = ended.result.runs[0];
+    const changes = ended.world.calls.filter(
+      (call) => call.kind === 'ApplyImages' || call.kind === 'CreateSnapshot',
+    ).length;
+    assert.deepEqual(
+      [run?.status?.conditions?.find((condition) => condition.type === 'Stalled')?.reason, changes],
+      ['JournalLost', 2],
+    );
+  });
 });
 
 describe('at rest', () => {
@@ -146,14 +200,23 @@ describe('at rest', () => {
 describe('S-39: conditions agree with the phase in every state', () => {
   it('S-39: exactly the ends are without Reconciling, and only good ends are Ready', async () => {
     const seen = new Map<string, string>();
-    for (const fail of [[], ['probe:login@group-1'], ['probe:login@group-1:old'], ['probe:login@group-1:any:isolated']]) {
+    for (const fail of [
+      [],
+      ['probe:login@group-1'],
+      ['probe:login@group-1:old'],
+      ['probe:login@group-1:any:isolated'],
+    ]) {
       const ended = await play({ tell: () => ({ ...setting(), events: [signsOff], fail }) });
       for (const run of ended.result.runs) {
-        const status = (type: string): string => run.status?.conditions?.find((condition) => condition.type === type)?.status ?? 'absent';
-        seen.set(run.status?.phase ?? '', `Ready=${status('Ready')} Reconciling=${status('Reconciling')} Stalled=${status('Stalled')}`);
+        const status = (type: string): string =>
+          run.status?.conditions?.find((condition) => condition.type === type)?.status ?? 'absent';
+        seen.set(
+          run.status?.phase ?? '',
+          `Ready=${status('Ready')} Reconciling=${status('Reconciling')} Stalled=${status('Stalled')}`,
+        );
       }
     }
-    assert.deepEqual(Object.fromEntries([...seen].toSorted()), {
+    assert.deepEqual(Object.fromEntries([...seen].toSorted(([a], [b]) => (a < b ? -1 : 1))), {
       AwaitingDecision: 'Ready=False Reconciling=False Stalled=True',
       Completed: 'Ready=True Reconciling=False Stalled=False',
       Failed: 'Ready=False Reconciling=False Stalled=True',

@@ -9,7 +9,9 @@ const folder = new URL('golden/', import.meta.url);
 
 function textOf(story: Story, ended: Ended): string {
   const { traffic } = ended.world;
-  const phases = ended.result.runs.map((run) => `${run.metadata.name} ${run.status?.phase ?? 'never began'}`).join(', ');
+  const phases = ended.result.runs
+    .map((run) => `${run.metadata.name} ${run.status?.phase ?? 'never began'}`)
+    .join(', ');
   return [
     `${story.ids}: ${story.title}`,
     '',

@@ -64,7 +64,9 @@ describe('S-03: the leader changes in mid-drain', () => {
       tell: () => ({
         ...setting({ set: quick }),
         events: [
-          whenStep('g1-drain', 'Running', 'the leader changes', (simulation) => simulation.restart('its lease is over')),
+          whenStep('g1-drain', 'Running', 'the leader changes', (simulation) =>
+            simulation.restart('its lease is over'),
+          ),
           whenStep('g1-stop', 'Running', 'the old one looks again', (simulation) => {
             refused.push(assert.rejects(runPass(passInput(simulation, 1)), /later leader/));
           }),
@@ -100,7 +102,10 @@ describe('S-03: the leader changes in mid-drain', () => {
       }),
     });
     await Promise.all(late);
-    assert.deepEqual([late.length, ended.result.runs[0]?.status?.phase, ended.result.violations, ended.world.traffic.unproven], [1, 'Completed', [], 0]);
+    assert.deepEqual(
+      [late.length, ended.result.runs[0]?.status?.phase, ended.result.violations, ended.world.traffic.unproven],
+      [1, 'Completed', [], 0],
+    );
     const made = ended.world.calls.filter((call) => call.kind === 'CreateSnapshot' && call.changed).length;
     assert.equal(made, 2);
   });

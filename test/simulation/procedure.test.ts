@@ -10,12 +10,23 @@ function planOf(told: Told): Step[] {
   return planRun(told, must(told.objects.sets[0], 'set')).steps;
 }
 
-const rows = (steps: readonly Step[]): string[] => steps.map((step) => `${step.number} ${step.action} ${step.group ?? step.groups?.join('+') ?? ''}`.trimEnd());
+const rows = (steps: readonly Step[]): string[] =>
+  steps.map((step) => `${step.number} ${step.action} ${step.group ?? step.groups?.join('+') ?? ''}`.trimEnd());
 
 /** Changes of the world in their order, locks and saved revisions left out. */
 function changesOf({ world }: Ended): string[] {
-  const shown = new Set(['DrainMember', 'HoldMember', 'ScaleWorkload', 'CreateSnapshot', 'ApplyImages', 'ServeMember', 'RunProbes']);
-  return world.calls.filter((call) => call.changed && shown.has(call.kind)).map((call) => `${call.kind} ${call.target}`);
+  const shown = new Set([
+    'DrainMember',
+    'HoldMember',
+    'ScaleWorkload',
+    'CreateSnapshot',
+    'ApplyImages',
+    'ServeMember',
+    'RunProbes',
+  ]);
+  return world.calls
+    .filter((call) => call.changed && shown.has(call.kind))
+    .map((call) => `${call.kind} ${call.target}`);
 }
 
 function startOf(ended: Ended, step: string): string {
@@ -56,13 +67,18 @@ describe('the minor procedure', () => {
   });
 
   it('001-97 001-114: the time at risk begins with the first drain and ends with the sign-off, and no other marker is there', () => {
-    const marked = planOf(setting()).flatMap((step) => (step.marker === undefined ? [] : [`${step.number} ${step.marker}`]));
+    const marked = planOf(setting()).flatMap((step) =>
+      step.marker === undefined ? [] : [`${step.number} ${step.marker}`],
+    );
     assert.deepEqual(marked, ['1 AtRiskBegins', '14 AtRiskEnds']);
   });
 
   it('001-115: tests and the sign-off are joint, everything else is the engineer alone', () => {
     const joint = planOf(setting()).filter((step) => step.actor === 'Joint' && !/[a-z]/.test(step.number));
-    assert.deepEqual(joint.map((step) => step.number), ['2', '7', '11', '13', '14']);
+    assert.deepEqual(
+      joint.map((step) => step.number),
+      ['2', '7', '11', '13', '14'],
+    );
   });
 
   it('001-102 A-10: the database row is there, and skipped with its reason where no Database is named', () => {
@@ -71,7 +87,9 @@ describe('the minor procedure', () => {
   });
 
   it('001-117 A-15: with more than two groups no verified group leaves the pool for the test of another', () => {
-    const drains = planOf(setting({ groups: 4 })).filter((step) => step.action === 'Drain').map((step) => step.group);
+    const drains = planOf(setting({ groups: 4 }))
+      .filter((step) => step.action === 'Drain')
+      .map((step) => step.group);
     assert.deepEqual(drains, ['group-1', 'group-2', 'group-3', 'group-4']);
     assert.ok(!planOf(setting({ groups: 4 })).some((step) => ['10', '11', '12'].includes(step.number)));
   });
@@ -86,12 +104,19 @@ describe('the minor procedure', () => {
       'RunProbes web-functions Isolated',
       `ServeMember web/web-${number}`,
     ];
-    const drain = (number: number): string[] => [`HoldMember web/web-${number}`, `DrainMember web/web-${number}`, 'RunProbes web-functions Pool'];
+    const drain = (number: number): string[] => [
+      `HoldMember web/web-${number}`,
+      `DrainMember web/web-${number}`,
+      'RunProbes web-functions Pool',
+    ];
     assert.deepEqual(changesOf(ended), [
       'RunProbes web-functions Pool',
-      ...drain(1), ...group(1),
-      ...drain(2), ...group(2),
-      ...drain(1), 'ServeMember web/web-1',
+      ...drain(1),
+      ...group(1),
+      ...drain(2),
+      ...group(2),
+      ...drain(1),
+      'ServeMember web/web-1',
       'RunProbes web-functions Pool',
     ]);
   });
@@ -104,7 +129,9 @@ describe('the minor procedure', () => {
 
   it('S-01: seven groups are changed strictly one after the other, in the order of the set', async () => {
     const ended = await play({ tell: () => ({ ...setting({ groups: 7 }), events: [signsOff] }) });
-    const images = ended.world.calls.filter((call) => call.kind === 'ApplyImages' && call.changed).map((call) => call.target);
+    const images = ended.world.calls
+      .filter((call) => call.kind === 'ApplyImages' && call.changed)
+      .map((call) => call.target);
     assert.deepEqual(images, ['web-1', 'web-2', 'web-3', 'web-4', 'web-5', 'web-6', 'web-7']);
   });
 
@@ -120,7 +147,10 @@ describe('the minor procedure', () => {
       return { ...scene, events: [signsOff] };
     };
     const skipped = planOf(told()).flatMap((step) => (step.scope === 'Isolated' ? [step.skip] : []));
-    assert.deepEqual([...new Set(skipped)], ['the pool cannot hold started members back; the group joins as it starts']);
+    assert.deepEqual(
+      [...new Set(skipped)],
+      ['the pool cannot hold started members back; the group joins as it starts'],
+    );
     const ended = await play({ tell: told });
     assert.deepEqual([ended.result.violations, ended.result.runs[0]?.status?.phase], [[], 'Completed']);
   });

@@ -40,7 +40,12 @@ export function setting(draft: SceneDraft = {}): Setting {
   const driver =
     draft.pool === 'service'
       ? { service: { name: 'web' } }
-      : { haproxy: { endpoints: Array.from({ length: draft.endpoints ?? 1 }, (_, index) => `tcp://haproxy-${index}:9999`), backend: 'web' } };
+      : {
+          haproxy: {
+            endpoints: Array.from({ length: draft.endpoints ?? 1 }, (_, index) => `tcp://haproxy-${index}:9999`),
+            backend: 'web',
+          },
+        };
   const objects: SceneObjects = {
     packages: (draft.packages ?? ['1.1.0', '1.2.0']).map((version) => packageOf(version)),
     pools: [pool('web', { ...driver, minServing: draft.minServing ?? 1 })],
@@ -177,10 +182,18 @@ export function whenStep(id: string, state: string, what: string, act: (simulati
   return { what, when: (simulation) => simulation.stepState(id) === state, act };
 }
 
-export function editSet(simulation: Simulation, change: Partial<SceneObjects['sets'][number]['spec']>, name = 'portal'): void {
+export function editSet(
+  simulation: Simulation,
+  change: Partial<SceneObjects['sets'][number]['spec']>,
+  name = 'portal',
+): void {
   const { sets } = simulation.objects;
   const index = sets.findIndex((set) => set.metadata.name === name);
   const before = sets[index];
   assert.ok(before !== undefined);
-  sets[index] = { ...before, metadata: { ...before.metadata, generation: (before.metadata.generation ?? 1) + 1 }, spec: { ...before.spec, ...change } };
+  sets[index] = {
+    ...before,
+    metadata: { ...before.metadata, generation: (before.metadata.generation ?? 1) + 1 },
+    spec: { ...before.spec, ...change },
+  };
 }

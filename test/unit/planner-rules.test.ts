@@ -32,6 +32,7 @@ function group(name: string): RunGroup {
         replicas: 1,
       },
     ],
+    from: '1.0',
     drain: { timeout: '5m', onTimeout: 'Hold' },
     snapshot: { volumeSnapshotClassName: 'fast', retain: 'UntilSignOff', retainFor: '168h', maxAge: '30m' },
     probes: 'suite',
@@ -44,7 +45,6 @@ function runOf(names: readonly string[] = ['a', 'b']): { name: string; uid: stri
   const groups = names.map(group);
   const steps = computeRolling({
     groups,
-    from: '1.0',
     to: '1.1',
     canHold: true,
     loadBalanced: true,

@@ -6,7 +6,7 @@ import type { WorkloadRef } from '../../planner/effects.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
-import { heldLabel, lineageOf, operationMark, ownLabels, ownedByRun, poolLabel, runLabel } from '../marks.ts';
+import { heldLabel, operationMark, ownLabels, ownedByRun, poolLabel, runLabel, upgradeSetLabel, lineageOf } from '../marks.ts';
 import type { Workload, WorkloadPods } from '../pods.ts';
 
 interface AdmissionPolicy extends KubeObject {
@@ -35,14 +35,32 @@ export async function readHolds(client: KubeClient, namespace: string, signal: A
   return (await client.list(configMaps, { namespace, labelSelector: `${heldLabel}=true` }, signal)).items;
 }
 
-/** The run that holds the workload by one of these ConfigMaps; undefined when none does. */
-export function holderOf(holds: readonly ConfigMap[], workload: WorkloadRef): string | undefined {
-  const hold = holds.find((candidate) => candidate.data?.[holdKey(workload)] !== undefined);
-  return hold?.metadata.labels?.[runLabel] ?? hold?.metadata.name;
+/** By whom a workload is held: this upgrade, another run of the same set whose hold passes over, or somebody else's. */
+export type Holder = { readonly by: 'nobody' | 'this-run' | 'same-set' } | { readonly by: 'other'; readonly run: string };
+
+export function holderOf(holds: readonly ConfigMap[], workload: WorkloadRef, context: RunContext): Holder {
+  const found = holds.filter((hold) => hold.data?.[holdKey(workload)] !== undefined);
+  const other = found.find((hold) => !isOfSet(hold, context));
+  if (other !== undefined) return { by: 'other', run: other.metadata.labels?.[runLabel] ?? other.metadata.name };
+  if (found.some((hold) => hold.metadata.name === holdName(lineageOf(context)))) return { by: 'this-run' };
+  return { by: found.length > 0 ? 'same-set' : 'nobody' };
 }
 
-/** Names the workload in the run's hold. Always with the operator's own identity. */
-export async function writeHold(client: KubeClient, operation: Operation, workload: WorkloadRef, pool: string, signal: AbortSignal): Promise<void> {
+/** Runs of one set follow each other: what a failed one still holds is the next one's. */
+function isOfSet({ metadata }: ConfigMap, context: RunContext): boolean {
+  return metadata.name === holdName(lineageOf(context)) || (context.upgradeSet !== '' && metadata.labels?.[upgradeSetLabel] === context.upgradeSet);
+}
+
+/** Names the workload in the run's own hold, then takes it out of those of earlier runs, which may be deleted with them. */
+export async function takeHold(client: KubeClient, operation: Operation, workload: WorkloadRef, pool: string, signal: AbortSignal): Promise<void> {
+  await writeHold(client, operation, workload, pool, signal);
+  for (const hold of await readHolds(client, operation.namespace, signal)) {
+    if (hold.metadata.name !== holdName(lineageOf(operation)) && isOfSet(hold, operation)) await removeFrom(client, operation, hold, workload, signal);
+  }
+}
+
+/** Always with the operator's own identity. */
+async function writeHold(client: KubeClient, operation: Operation, workload: WorkloadRef, pool: string, signal: AbortSignal): Promise<void> {
   const at = { namespace: operation.namespace, name: holdName(lineageOf(operation)) };
   const data = { [holdKey(workload)]: pool };
   const existing = await client.find(configMaps, at, signal);
@@ -50,7 +68,7 @@ export async function writeHold(client: KubeClient, operation: Operation, worklo
   if (existing === undefined) {
     const metadata = {
       ...at,
-      labels: { ...ownLabels(operation), [runLabel]: lineageOf(operation), [heldLabel]: 'true' },
+      labels: { ...ownLabels(operation), [heldLabel]: 'true' },
       annotations: operationMark(operation),
       // Goes with the run: a deleted run must not keep pods out for ever.
       ownerReferences: ownedByRun(operation),
@@ -65,11 +83,17 @@ export async function writeHold(client: KubeClient, operation: Operation, worklo
   await client.mergePatch(configMaps, at, { metadata: { annotations: operationMark(operation) }, data }, { signal });
 }
 
-/** Takes the workload out of the run's hold; the last one out takes the ConfigMap along. */
+/** Takes the workload out of every hold of the run's set. */
 export async function removeHold(client: KubeClient, operation: Operation, workload: WorkloadRef, signal: AbortSignal): Promise<void> {
-  const at = { namespace: operation.namespace, name: holdName(lineageOf(operation)) };
-  const existing = await client.find(configMaps, at, signal);
-  if (existing?.data?.[holdKey(workload)] === undefined) return;
+  for (const hold of await readHolds(client, operation.namespace, signal)) {
+    if (isOfSet(hold, operation)) await removeFrom(client, operation, hold, workload, signal);
+  }
+}
+
+/** The last workload out takes the ConfigMap along. */
+async function removeFrom(client: KubeClient, operation: Operation, hold: ConfigMap, workload: WorkloadRef, signal: AbortSignal): Promise<void> {
+  if (hold.data?.[holdKey(workload)] === undefined) return;
+  const at = { namespace: operation.namespace, name: hold.metadata.name };
   try {
     const rest = await client.mergePatch<ConfigMap>(
       configMaps,

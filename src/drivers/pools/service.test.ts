@@ -5,7 +5,8 @@ import { silentLogger } from '../../shared/logger.ts';
 import type { MemberObservation } from '../../planner/observed.ts';
 import { type Cluster, context, convergeEndpoints, never, operation, seedPod, servicePool } from '../../../test/conformance/scene.ts';
 import { createPoolDriver } from './driver.ts';
-import type { PoolDriver } from '../contract.ts';
+import type { PoolDriver, RunContext } from '../contract.ts';
+import { originKey } from '../../planner/steps/keys.ts';
 
 const first = { pool: 'web', member: 'web-1', workload: { kind: 'StatefulSet', name: 'web-1' } } as const;
 const second = { pool: 'web', member: 'web-2', workload: { kind: 'Deployment', name: 'web-2' } } as const;
@@ -159,6 +160,34 @@ describe('service pool', () => {
     await driver.request(operation(), { kind: 'HoldMember', member: second }, never);
     await driver.request(operation('g1-undrain'), { kind: 'ServeMember', member: first }, never);
     assert.deepEqual(scene.client.all(configMaps).map((map) => map.data), [{ 'Deployment.web-2': 'web' }]);
+  });
+
+  it('passes its hold over to its rollback, and to a later run of its set; names that of another set (E1)', async () => {
+    const scene = servicePool();
+    const driver = driverOf(scene);
+    await driver.request(operation(), { kind: 'HoldMember', member: first }, never);
+    await driver.request(operation(), { kind: 'DrainMember', member: first, force: false }, never);
+    convergeEndpoints(scene);
+    const see = async (by: RunContext): Promise<MemberObservation | undefined> => (await driver.observe(by, 'web', [first], never)).members[0];
+    const rollback = await see({ ...context({ ...ours, [originKey]: 'portal-1' }), run: 'portal-1-back', runUID: 'uid-run-2' });
+    assert.deepEqual([rollback?.state, rollback?.foreign, rollback?.held], ['Drained', '', true]);
+    const later = { ...operation('g1-drain'), run: 'portal-2', runUID: 'uid-run-3' };
+    const before = await see(later);
+    assert.deepEqual([before?.state, before?.foreign, before?.held], ['Drained', '', false], 'not held by this run yet');
+    assert.equal((await see({ ...later, upgradeSet: 'other' }))?.foreign, 'held by run portal-1');
+    await driver.request(later, { kind: 'HoldMember', member: first }, never);
+    assert.deepEqual(scene.client.all(configMaps).map((map) => map.metadata.name), ['belay-hold-portal-2']);
+    assert.equal((await see(later))?.held, true);
+    await driver.request(later, { kind: 'ServeMember', member: first }, never);
+    assert.deepEqual(scene.client.all(configMaps), []);
+  });
+
+  it('puts back what an earlier run of its set holds, without holding it first', async () => {
+    const scene = servicePool();
+    const driver = driverOf(scene);
+    await driver.request(operation(), { kind: 'HoldMember', member: first }, never);
+    await driver.request({ ...operation('g1-undrain'), run: 'portal-1-back', runUID: 'uid-run-2' }, { kind: 'ServeMember', member: first }, never);
+    assert.deepEqual(scene.client.all(configMaps), []);
   });
 
   it('says why when the Service is gone or selects by something else', async () => {

@@ -13,7 +13,7 @@ import type { Operation, RunContext } from '../contract.ts';
 import { poolLabel, pointer, lineageOf } from '../marks.ts';
 import { type Workload, type WorkloadPods, findWorkload, isLive, isReady, podsOf } from '../pods.ts';
 import { type PoolDriverOptions, type PoolKind, isOurs, unreadable } from './kind.ts';
-import { createHoldSupport, holdProblem, holderOf, readHolds, removeHold, writeHold } from './hold.ts';
+import { type Holder, createHoldSupport, holdProblem, holderOf, readHolds, removeHold, takeHold } from './hold.ts';
 import { type MemberCaller, createMemberCaller, targetOf } from './member-http.ts';
 
 /** What we last meant for this pod, as "drain/<ms>" or "serve/<ms>": tells a half-done drain from a half-done return. */
@@ -115,8 +115,8 @@ async function observeMember(
     return { ...blank, state: 'Unknown', connections: { known: false, why }, detail: why };
   }
   const owned = await podsOf(as, workload, signal);
-  const holder = holderOf(scene.holds, member.workload);
-  const problem = holder === lineageOf(context) ? await holdProblem(parts.client, context, { workload, ref: member.workload, owned, pool: scene.value }, signal) : '';
+  const holder = holderOf(scene.holds, member.workload, context);
+  const problem = holder.by === 'this-run' ? await holdProblem(parts.client, context, { workload, ref: member.workload, owned, pool: scene.value }, signal) : '';
   const seen = readMember({ scene, context, member, workload, owned, holder });
   const counted = [...owned.pods].filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
   const targets = counted.map((pod) => targetOf(member.member, member.workload.name, pod));
@@ -125,7 +125,7 @@ async function observeMember(
     ...seen,
     connections: await parts.caller.count(scene.pool, targets, signal),
     detail: [seen.detail, problem].filter((text) => text !== '').join('; '),
-    held: holder === lineageOf(context) && problem === '',
+    held: holder.by === 'this-run' && problem === '',
     doubted: isDoubted(parts, `${context.namespace}/${lineageOf(context)}/${member.workload.name}`, problem),
   };
 }
@@ -146,7 +146,7 @@ interface MemberScene {
   readonly member: MemberRef;
   readonly workload: Workload;
   readonly owned: WorkloadPods;
-  readonly holder: string | undefined;
+  readonly holder: Holder;
 }
 
 type Reading = Pick<MemberObservation, 'state' | 'foreign' | 'detail'>;
@@ -159,8 +159,8 @@ function readMember({ scene, context, member, workload, owned, holder }: MemberS
   const out: MemberState = lagging ? 'Draining' : 'Drained';
   const ours = isOurs(context, member);
   const say = (state: MemberState, foreign = '', detail = ''): Reading => ({ state, foreign, detail });
-  if (holder !== undefined) {
-    const foreign = holder === lineageOf(context) ? '' : `held by run ${holder}`;
+  if (holder.by !== 'nobody') {
+    const foreign = holder.by === 'other' ? `held by run ${holder.run}` : '';
     return labelled.length > 0 ? say('Serving', foreign, `${count(labelled, live)} carry the pool label although held`) : say(out, foreign);
   }
   if (live.length === 0) return say(lagging ? 'Draining' : 'Down', '', 'no pods');
@@ -192,7 +192,7 @@ async function needValue(parts: Parts, operation: Operation, pool: Pool, signal:
 }
 
 async function hold(parts: Parts, operation: Operation, pool: Pool, member: MemberRef, signal: AbortSignal): Promise<void> {
-  await writeHold(parts.client, operation, member.workload, await needValue(parts, operation, pool, signal), signal);
+  await takeHold(parts.client, operation, member.workload, await needValue(parts, operation, pool, signal), signal);
 }
 
 async function livePods(parts: Parts, operation: Operation, member: MemberRef, signal: AbortSignal): Promise<Pod[]> {

@@ -5,8 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { secrets } from '../../kube/resources.ts';
 import { cluster, namespace } from '../../../test/conformance/scene.ts';
 import { createSelfSigned } from '../../../test/fakes/self-signed.ts';
-import { closeServers, listen, runSuite, serve, serveTls, suiteOf, type Ran } from './driver.fixture.ts';
-import { expire } from './expired.fixture.ts';
+import { closeServers, expire, listen, runSuite, serve, serveTls, suiteOf, type Ran } from './fixture.test.ts';
 import { judgeCertificate } from './tls-probe.ts';
 
 const once = { interval: '1s', failure: 1, errors: 1 };
@@ -25,13 +24,20 @@ describe('answers of HTTP servers (S-22)', () => {
     readonly want: RegExp;
   }
   const cases: Readonly<Record<string, Case>> = {
-    'a 500 is an answer, and a failure': { answer: (_in, out) => out.writeHead(500).end(), want: /^failed p: status 500, want 200 to 299 \(1 in a row\)$/ },
+    'a 500 is an answer, and a failure': {
+      answer: (_in, out) => out.writeHead(500).end(),
+      want: /^failed p: status 500, want 200 to 299 \(1 in a row\)$/,
+    },
     'truncated JSON is a failure': {
       answer: (_in, out) => out.end('{"version":"2'),
       http: { expect: inJson },
       want: /^failed p: body is not JSON: "\{\\"version\\":\\"2"/,
     },
-    'NaN is not JSON': { answer: (_in, out) => out.end('{"version":NaN}'), http: { expect: inJson }, want: /^failed p: body is not JSON/ },
+    'NaN is not JSON': {
+      answer: (_in, out) => out.end('{"version":NaN}'),
+      http: { expect: inJson },
+      want: /^failed p: body is not JSON/,
+    },
     'an empty list does not equal': {
       answer: (_in, out) => out.end('{"result":[]}'),
       http: { expect: { json: [{ path: '$.result[*].value', equals: '1' }] } },
@@ -54,18 +60,30 @@ describe('answers of HTTP servers (S-22)', () => {
     'a redirect loop is a failure': {
       answer: ({ url }, out) => out.writeHead(302, { location: url === '/a' ? '/b' : '/a' }).end(),
       http: { followRedirects: 10 },
-      want: /^failed p: redirect loop at "http:\/\/127\.0\.0\.1:\d+\/b"/,
+      want: /^failed p: redirect loop at "http:\/\/127\.0\.0\.1:\d+\/a"/,
     },
     'too many redirects are a failure': {
       answer: ({ url }, out) => out.writeHead(302, { location: `${url ?? ''}x` }).end(),
       http: { followRedirects: 2 },
       want: /^failed p: more than 2 redirects, the next one to /,
     },
-    'redirects are followed': { answer: ({ url }, out) => (url === '/b' ? out.end() : out.writeHead(302, { location: '/b' }).end()), http: { followRedirects: 1 }, want: /^passed $/ },
-    'a time-out is no answer': { answer: () => undefined, http: { timeout: '1s' }, want: /^unknown p: no answer within 1s \(no answer 1 times in a row\)/ },
-    'a cut connection is no answer': { answer: (incoming) => incoming.socket.destroy(), want: /^unknown p: connection/ },
+    'redirects are followed': {
+      answer: ({ url }, out) => (url === '/b' ? out.end() : out.writeHead(302, { location: '/b' }).end()),
+      http: { followRedirects: 1 },
+      want: /^passed $/,
+    },
+    'a time-out is no answer': {
+      answer: () => undefined,
+      http: { timeout: '1s' },
+      want: /^unknown p: no answer within 1s \(no answer 1 times in a row\)/,
+    },
+    'a cut connection is no answer': {
+      answer: (incoming) => incoming.socket.destroy(),
+      want: /^unknown p: connection/,
+    },
     'a body that breaks off is no answer': {
-      answer: (incoming, out) => out.writeHead(200, { 'content-length': '100' }).write('{"vers', () => incoming.socket.destroy()),
+      answer: (incoming, out) =>
+        out.writeHead(200, { 'content-length': '100' }).write('{"vers', () => incoming.socket.destroy()),
       http: { expect: inJson },
       want: /^unknown p: connection/,
     },
@@ -125,8 +143,19 @@ describe('answers of HTTP servers (S-22)', () => {
 
   it('a failed probe ends the suite: later ones are not run', async () => {
     const { base } = await serve((_in, out) => out.writeHead(500).end());
-    const { seen }: Ran = await runSuite(suiteOf({ attempts: once, probes: [{ name: 'a', http: { url: base } }, { name: 'b', http: { url: base } }] }));
-    assert.deepEqual(seen.results.map(({ state }) => state), ['failed', 'absent']);
+    const { seen }: Ran = await runSuite(
+      suiteOf({
+        attempts: once,
+        probes: [
+          { name: 'a', http: { url: base } },
+          { name: 'b', http: { url: base } },
+        ],
+      }),
+    );
+    assert.deepEqual(
+      seen.results.map(({ state }) => state),
+      ['failed', 'absent'],
+    );
   });
 
   it('a Secret that disappears is no answer (S-42)', async () => {
@@ -142,7 +171,12 @@ describe('answers of HTTP servers (S-22)', () => {
     const secret = `p"ss/${'x'.repeat(200)}`;
     const { base } = await serve((_in, out) => out.end(`${'.'.repeat(60)}${secret}`));
     const scene = cluster();
-    scene.client.seed(secrets, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', namespace }, data: { k: Buffer.from(secret).toString('base64') } });
+    scene.client.seed(secrets, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 's', namespace },
+      data: { k: Buffer.from(secret).toString('base64') },
+    });
     const env = [{ name: 'KEY', secretKeyRef: { name: 's', key: 'k' } }];
     const got = await verdictOf({ http: { url: base, env, expect: { body: { contains: 'Z${KEY}' } } } }, { scene });
     assert.equal(got, `failed p: body is "${'.'.repeat(60)}***", want one with "Z***" (1 in a row)`);
@@ -164,10 +198,22 @@ describe('answers of TLS servers (S-22)', () => {
   after(closeServers);
   const caFrom = (key: string): object => ({ caFrom: { name: 'ca', key } });
   const cases: Readonly<Record<string, readonly [() => object, RegExp]>> = {
-    'an unknown authority is a failure': [() => ({ http: { url: `https://localhost:${port}` } }), /^failed p: certificate is not trusted: it is self-signed/],
-    'a known authority is trusted': [() => ({ http: { url: `https://127.0.0.1:${port}`, tls: caFrom('good') } }), /^passed $/],
-    'anything goes where nothing is verified': [() => ({ http: { url: `https://127.0.0.1:${port}`, tls: { insecureSkipVerify: true } } }), /^passed $/],
-    'an expired certificate is a failure': [() => ({ http: { url: `https://127.0.0.1:${oldPort}`, tls: caFrom('old') } }), /^failed p: certificate has expired/],
+    'an unknown authority is a failure': [
+      () => ({ http: { url: `https://localhost:${port}` } }),
+      /^failed p: certificate is not trusted: it is self-signed/,
+    ],
+    'a known authority is trusted': [
+      () => ({ http: { url: `https://127.0.0.1:${port}`, tls: caFrom('good') } }),
+      /^passed $/,
+    ],
+    'anything goes where nothing is verified': [
+      () => ({ http: { url: `https://127.0.0.1:${port}`, tls: { insecureSkipVerify: true } } }),
+      /^passed $/,
+    ],
+    'an expired certificate is a failure': [
+      () => ({ http: { url: `https://127.0.0.1:${oldPort}`, tls: caFrom('old') } }),
+      /^failed p: certificate has expired/,
+    ],
     'a certificate for another name is a failure': [
       () => ({ http: { url: `https://127.0.0.1:${port}`, tls: { ...caFrom('good'), serverName: 'portal.example' } } }),
       /^failed p: certificate is for another name/,
@@ -176,13 +222,22 @@ describe('answers of TLS servers (S-22)', () => {
       () => ({ http: { url: `https://127.0.0.1:${port}`, tls: { ...caFrom('good'), minVersion: '1.3' } } }),
       /^failed p: TLS version is not accepted/,
     ],
-    'tls passes': [() => ({ tls: { host: '127.0.0.1', port, serverName: 'localhost', ...caFrom('good') } }), /^passed $/],
+    'tls passes': [
+      () => ({ tls: { host: '127.0.0.1', port, serverName: 'localhost', ...caFrom('good') } }),
+      /^passed $/,
+    ],
     'tls refuses an expired certificate even unverified': [
       () => ({ tls: { host: '127.0.0.1', port: oldPort, insecureSkipVerify: true } }),
       /^failed p: certificate has expired on 2021-01-01/,
     ],
-    'tls refuses another name': [() => ({ tls: { host: '127.0.0.1', port, serverName: 'portal.example', ...caFrom('good') } }), /^failed p: certificate is for another name/],
-    'tls refuses an older version': [() => ({ tls: { host: '127.0.0.1', port, minVersion: '1.3', ...caFrom('good') } }), /^failed p: TLS version is not accepted/],
+    'tls refuses another name': [
+      () => ({ tls: { host: '127.0.0.1', port, serverName: 'portal.example', ...caFrom('good') } }),
+      /^failed p: certificate is for another name/,
+    ],
+    'tls refuses an older version': [
+      () => ({ tls: { host: '127.0.0.1', port, minVersion: '1.3', ...caFrom('good') } }),
+      /^failed p: TLS version is not accepted/,
+    ],
     'tcp passes': [() => ({ tcp: { host: '127.0.0.1', port } }), /^passed $/],
   };
   for (const [name, [probe, want]] of Object.entries(cases)) {
@@ -193,6 +248,9 @@ describe('answers of TLS servers (S-22)', () => {
     const certificate = { valid_from: 'Jan  1 00:00:00 2020 GMT', valid_to: 'Jan 11 00:00:00 2026 GMT' };
     const now = Date.UTC(2026, 0, 1);
     assert.equal(judgeCertificate(certificate, 10, now).answer, 'pass');
-    assert.deepEqual(judgeCertificate(certificate, 14, now), { answer: 'fail', message: 'certificate expires on 2026-01-11, in 10 days, want at least 14' });
+    assert.deepEqual(judgeCertificate(certificate, 14, now), {
+      answer: 'fail',
+      message: 'certificate expires on 2026-01-11, in 10 days, want at least 14',
+    });
   });
 });

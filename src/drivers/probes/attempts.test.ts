@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Answer, type AttemptRules, count, decideVerdict, noTries, rulesOf } from './attempts.ts';
-import { suiteOf } from './driver.fixture.ts';
+import { suiteOf } from './fixture.test.ts';
 
 const rules: AttemptRules = { intervalMs: 10_000, deadlineMs: 300_000, success: 1, failure: 3, errors: 5 };
 
@@ -9,10 +9,15 @@ const rules: AttemptRules = { intervalMs: 10_000, deadlineMs: 300_000, success: 
 function play(tries: string, changes: Partial<AttemptRules> = {}): string {
   const all = { ...rules, ...changes };
   let tally = noTries;
-  for (const [index, sign] of [...tries].entries()) {
+  for (const [index, sign] of tries.split('').entries()) {
     const answer: Answer = sign === '+' ? 'pass' : sign === '-' ? 'fail' : 'none';
     tally = count(tally, answer);
-    const verdict = decideVerdict(all, tally, { answer, message: answer === 'pass' ? '' : 'status 500' }, (index + 1) * all.intervalMs);
+    const verdict = decideVerdict(
+      all,
+      tally,
+      { answer, message: answer === 'pass' ? '' : 'status 500' },
+      (index + 1) * all.intervalMs,
+    );
     if (verdict.kind !== 'again') return `${verdict.kind} at ${index + 1}: ${verdict.message}`;
   }
   return 'again';
@@ -26,7 +31,11 @@ describe('attempts of a probe (S-21, S-23)', () => {
     'tolerates two failures between passes': ['--+--+', { success: 2 }, 'again'],
     'fails after three failures in a row': ['+---', { success: 2 }, 'failed at 4: status 500 (3 in a row)'],
     'counts a failure before and after a pass apart': ['--+--', { success: 2 }, 'again'],
-    'is unknown when nothing answers five times': ['?????', {}, 'unknown at 5: status 500 (no answer 5 times in a row)'],
+    'is unknown when nothing answers five times': [
+      '?????',
+      {},
+      'unknown at 5: status 500 (no answer 5 times in a row)',
+    ],
     'has a budget for errors apart from failures': ['??--??-', { errors: 3 }, 'failed at 7: status 500 (3 in a row)'],
     'does not add errors to failures': ['--????', { failure: 3 }, 'again'],
     'forgets errors when something answers': ['????-????', { failure: 9 }, 'again'],
@@ -36,9 +45,21 @@ describe('attempts of a probe (S-21, S-23)', () => {
       { success: 2, deadlineMs: 60_000 },
       'unknown at 6: no verdict within 1m: status 500',
     ],
-    'does not wait for a try that would begin after the deadline': ['-', { deadlineMs: 10_000 }, 'unknown at 1: no verdict within 10s: status 500'],
-    'takes a verdict of the last try before the deadline': ['---', { deadlineMs: 30_000 }, 'failed at 3: status 500 (3 in a row)'],
-    'says how far it has come': ['+', { success: 2, deadlineMs: 10_000 }, 'unknown at 1: no verdict within 10s: passed 1 of 2 in a row'],
+    'does not wait for a try that would begin after the deadline': [
+      '-',
+      { deadlineMs: 10_000 },
+      'unknown at 1: no verdict within 10s: status 500',
+    ],
+    'takes a verdict of the last try before the deadline': [
+      '---',
+      { deadlineMs: 30_000 },
+      'failed at 3: status 500 (3 in a row)',
+    ],
+    'says how far it has come': [
+      '+',
+      { success: 2, deadlineMs: 10_000 },
+      'unknown at 1: no verdict within 10s: passed 1 of 2 in a row',
+    ],
   };
   for (const [name, [tries, changes, want]] of Object.entries(cases)) {
     it(name, () => assert.equal(play(tries, changes), want));
@@ -46,13 +67,25 @@ describe('attempts of a probe (S-21, S-23)', () => {
 
   it('ends at once for what no further try can change', () => {
     const last = { answer: 'fail', message: '${BASE} has no value', final: true } as const;
-    assert.deepEqual(decideVerdict(rules, count(noTries, 'fail'), last, 0), { kind: 'failed', message: '${BASE} has no value' });
+    assert.deepEqual(decideVerdict(rules, count(noTries, 'fail'), last, 0), {
+      kind: 'failed',
+      message: '${BASE} has no value',
+    });
   });
 
   it('takes single values of the probe before those of the suite', () => {
-    const suite = suiteOf({ attempts: { interval: '5s', failure: 2 }, probes: [{ name: 'a', tcp: { host: 'a', port: 1 }, attempts: { failure: 4 } }] });
+    const suite = suiteOf({
+      attempts: { interval: '5s', failure: 2 },
+      probes: [{ name: 'a', tcp: { host: 'a', port: 1 }, attempts: { failure: 4 } }],
+    });
     const [probe] = suite.probes;
     assert.ok(probe !== undefined);
-    assert.deepEqual(rulesOf(suite, probe), { intervalMs: 5_000, deadlineMs: 300_000, success: 1, failure: 4, errors: 5 });
+    assert.deepEqual(rulesOf(suite, probe), {
+      intervalMs: 5_000,
+      deadlineMs: 300_000,
+      success: 1,
+      failure: 4,
+      errors: 5,
+    });
   });
 });

@@ -39,7 +39,10 @@ export type Verdict =
 export const noTries: Tally = { passes: 0, failures: 0, errors: 0 };
 
 /** The suite's rules with the probe's own values in their place. */
-export function rulesOf({ attempts }: Pick<ProbeSuiteSpec, 'attempts'>, { attempts: own }: Pick<Probe, 'attempts'>): AttemptRules {
+export function rulesOf(
+  { attempts }: Pick<ProbeSuiteSpec, 'attempts'>,
+  { attempts: own }: Pick<Probe, 'attempts'>,
+): AttemptRules {
   const rules: ProbeAttempts = {
     interval: own?.interval ?? attempts.interval,
     success: own?.success ?? attempts.success,
@@ -48,7 +51,13 @@ export function rulesOf({ attempts }: Pick<ProbeSuiteSpec, 'attempts'>, { attemp
     deadline: own?.deadline ?? attempts.deadline,
   };
   const { success, failure, errors } = rules;
-  return { intervalMs: parseDuration(rules.interval), deadlineMs: parseDuration(rules.deadline), success, failure, errors };
+  return {
+    intervalMs: parseDuration(rules.interval),
+    deadlineMs: parseDuration(rules.deadline),
+    success,
+    failure,
+    errors,
+  };
 }
 
 export function count(tally: Tally, answer: Answer): Tally {
@@ -69,9 +78,12 @@ export function count(tally: Tally, answer: Answer): Tally {
 export function decideVerdict(rules: AttemptRules, tally: Tally, last: TryResult, nextTryMs: number): Verdict {
   if (last.final === true) return { kind: last.answer === 'none' ? 'unknown' : 'failed', message: last.message };
   if (tally.passes >= rules.success) return { kind: 'passed', message: '' };
-  if (last.answer === 'fail' && tally.failures >= rules.failure) return { kind: 'failed', message: `${last.message} (${tally.failures} in a row)` };
-  if (tally.errors >= rules.errors) return { kind: 'unknown', message: `${last.message} (no answer ${tally.errors} times in a row)` };
+  if (last.answer === 'fail' && tally.failures >= rules.failure)
+    return { kind: 'failed', message: `${last.message} (${tally.failures} in a row)` };
+  if (tally.errors >= rules.errors)
+    return { kind: 'unknown', message: `${last.message} (no answer ${tally.errors} times in a row)` };
   const progress = last.answer === 'pass' ? `passed ${tally.passes} of ${rules.success} in a row` : last.message;
-  if (nextTryMs >= rules.deadlineMs) return { kind: 'unknown', message: `no verdict within ${formatDuration(rules.deadlineMs)}: ${progress}` };
+  if (nextTryMs >= rules.deadlineMs)
+    return { kind: 'unknown', message: `no verdict within ${formatDuration(rules.deadlineMs)}: ${progress}` };
   return { kind: 'again', message: progress };
 }

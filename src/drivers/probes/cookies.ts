@@ -44,7 +44,9 @@ function isFor(cookie: Cookie, url: URL): boolean {
   const { hostname, pathname } = url;
   const hostFits = hostname === cookie.domain || (!cookie.hostOnly && hostname.endsWith(`.${cookie.domain}`));
   const rest = pathname.slice(cookie.path.length);
-  return hostFits && pathname.startsWith(cookie.path) && (rest === '' || cookie.path.endsWith('/') || rest.startsWith('/'));
+  return (
+    hostFits && pathname.startsWith(cookie.path) && (rest === '' || cookie.path.endsWith('/') || rest.startsWith('/'))
+  );
 }
 
 function parseCookie(url: URL, header: string, now: EpochMs): Cookie | undefined {

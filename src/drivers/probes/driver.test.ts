@@ -4,7 +4,7 @@ import { secrets } from '../../kube/resources.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import { cluster, context, namespace, never, operation } from '../../../test/conformance/scene.ts';
 import { createProbeDriver } from './driver.ts';
-import { closeServers, nextChange, request, runSuite, serve, suiteOf } from './driver.fixture.ts';
+import { closeServers, nextChange, request, runSuite, serve, suiteOf } from './fixture.test.ts';
 
 describe('probe driver', () => {
   after(closeServers);
@@ -18,21 +18,34 @@ describe('probe driver', () => {
     await driver.request(operation(), { kind: 'RunProbes', request: request() }, suite, never);
     assert.equal(driver.observe(context(), 'run/probe/1/0').state, 'running');
     await driver.close();
-    assert.deepEqual([driver.observe(context(), 'run/probe/1/0').state, driver.observe(context(), 'run/probe/1/0').message], ['unknown', 'stopped before a verdict']);
+    assert.deepEqual(
+      [driver.observe(context(), 'run/probe/1/0').state, driver.observe(context(), 'run/probe/1/0').message],
+      ['unknown', 'stopped before a verdict'],
+    );
   });
 
   it('passes when each probe passes, with captures and cookies for the later ones', async () => {
     const asked: string[] = [];
     const { base } = await serve((incoming, response) => {
       asked.push(`${incoming.method} ${incoming.url} ${incoming.headers.cookie ?? ''}`);
-      if (incoming.url === '/login') response.setHeader('set-cookie', 'sid=abc; Path=/; HttpOnly').end('{"session":"s-1","n":1.0}');
+      if (incoming.url === '/login')
+        response.setHeader('set-cookie', 'sid=abc; Path=/; HttpOnly').end('{"session":"s-1","n":1.0}');
       else response.end('ok');
     });
     const { seen } = await runSuite(
       suiteOf({
         parameters: [{ name: 'BASE' }],
         probes: [
-          { name: 'login', http: { url: '${BASE}/login', method: 'POST', body: 'x', expect: { json: [{ path: '$.n', equals: '1.0' }] }, capture: [{ name: 'SESSION', json: '$.session' }] } },
+          {
+            name: 'login',
+            http: {
+              url: '${BASE}/login',
+              method: 'POST',
+              body: 'x',
+              expect: { json: [{ path: '$.n', equals: '1.0' }] },
+              capture: [{ name: 'SESSION', json: '$.session' }],
+            },
+          },
           { name: 'home', http: { url: '${BASE}/home/${SESSION}', expect: { body: { contains: 'ok' } } } },
         ],
       }),
@@ -75,17 +88,31 @@ describe('probe driver', () => {
     });
     const scene = cluster();
     const seed = (value: string): void => {
-      scene.client.seed(secrets, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'probe-user', namespace }, data: { key: Buffer.from(value).toString('base64') } });
+      scene.client.seed(secrets, {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'probe-user', namespace },
+        data: { key: Buffer.from(value).toString('base64') },
+      });
     };
     seed('hunter22');
     const readers = new Set<string>();
     scene.client.server.interceptors.push((call) => void (call.resource === 'secrets' && readers.add(call.user)));
-    const http = { url: base, env: [{ name: 'KEY', secretKeyRef: { name: 'probe-user', key: 'key' } }], headers: [{ name: 'x-key', value: '${KEY}' }] };
+    const http = {
+      url: base,
+      env: [{ name: 'KEY', secretKeyRef: { name: 'probe-user', key: 'key' } }],
+      headers: [{ name: 'x-key', value: '${KEY}' }],
+    };
     const { seen } = await runSuite(suiteOf({ probes: [{ name: 'login', http }] }), { scene });
     assert.deepEqual([seen.state, seen.message], ['failed', 'login: status 500, want 200 to 299 (3 in a row)']);
-    const other = suiteOf({ probes: [{ name: 'login', http: { ...http, expect: { status: [500], body: { contains: '${KEY}!' } } } }] });
+    const other = suiteOf({
+      probes: [{ name: 'login', http: { ...http, expect: { status: [500], body: { contains: '${KEY}!' } } } }],
+    });
     const shown = await runSuite(other, { scene, user: 'system:serviceaccount:shop:deployer' });
-    assert.deepEqual([shown.seen.state, shown.seen.message], ['failed', 'login: body is "no ***", want one with "***!" (3 in a row)']);
+    assert.deepEqual(
+      [shown.seen.state, shown.seen.message],
+      ['failed', 'login: body is "no ***", want one with "***!" (3 in a row)'],
+    );
     assert.deepEqual([...readers], ['admin', 'system:serviceaccount:shop:deployer']);
   });
 });

@@ -48,7 +48,12 @@ class Driver implements ClosableProbeDriver {
     this.#listeners.push(listener);
   }
 
-  async request(operation: Operation, { request }: EffectOf<'RunProbes'>, suite: ProbeSuiteSpec, signal: AbortSignal): Promise<void> {
+  async request(
+    operation: Operation,
+    { request }: EffectOf<'RunProbes'>,
+    suite: ProbeSuiteSpec,
+    signal: AbortSignal,
+  ): Promise<void> {
     signal.throwIfAborted();
     this.#stop.signal.throwIfAborted();
     const { id, scope } = request;

@@ -23,7 +23,9 @@ export function findMismatches(expect: Expect, judged: Judged): string[] {
   // With another status the body is an error page: its faults would only hide the one that matters.
   if (status !== undefined) return [status];
   const headers = (expect.header ?? []).map((wanted) => headerMismatch(wanted, judged));
-  return [...headers, ...jsonMismatches(expect.json ?? [], judged), bodyMismatch(expect.body, judged)].filter((text) => text !== undefined);
+  return [...headers, ...jsonMismatches(expect.json ?? [], judged), bodyMismatch(expect.body, judged)].filter(
+    (text) => text !== undefined,
+  );
 }
 
 function statusMismatch(wanted: Expect['status'], status: number): string | undefined {
@@ -38,7 +40,11 @@ function headerMismatch(wanted: HeaderExpectation, { answer, values, redactor }:
   if (wanted.present === true) return found === undefined ? `${header} is missing` : undefined;
   const { holds, want } = textTest(wanted, values, redactor);
   if (found === undefined) return `${header} is missing, want ${want}`;
-  return evaluated(header, () => (found.some(holds) ? undefined : `${header} is ${found.map((value) => redactor.show(value)).join(', ')}, want ${want}`));
+  return evaluated(header, () =>
+    found.some(holds)
+      ? undefined
+      : `${header} is ${found.map((value) => redactor.show(value)).join(', ')}, want ${want}`,
+  );
 }
 
 interface TextTest {
@@ -46,7 +52,11 @@ interface TextTest {
   readonly want: string;
 }
 
-function textTest(wanted: { equals?: string | undefined; contains?: string | undefined; matches?: string | undefined }, values: Values, redactor: Redactor): TextTest {
+function textTest(
+  wanted: { equals?: string | undefined; contains?: string | undefined; matches?: string | undefined },
+  values: Values,
+  redactor: Redactor,
+): TextTest {
   if (wanted.equals !== undefined) {
     const equals = fill(wanted.equals, values);
     return { holds: (text) => text === equals, want: redactor.show(equals) };
@@ -90,18 +100,34 @@ function documentOf({ answer, redactor }: Judged): JsonDocument | string {
   }
 }
 
-function jsonMismatch(wanted: JsonExpectation, document: JsonDocument, { values, redactor }: Judged): string | undefined {
+function jsonMismatch(
+  wanted: JsonExpectation,
+  document: JsonDocument,
+  { values, redactor }: Judged,
+): string | undefined {
   return evaluated(wanted.path, () => {
     const found = selectJson(document, wanted.path);
-    const shown = found.length === 0 ? 'nothing' : found.slice(0, 3).map((one) => redactor.show(one.text)).join(', ');
+    const shown =
+      found.length === 0
+        ? 'nothing'
+        : found
+            .slice(0, 3)
+            .map((one) => redactor.show(one.text))
+            .join(', ');
     if (wanted.exists !== undefined) {
-      return found.length > 0 === wanted.exists ? undefined : `${wanted.path} selects ${shown}, want ${wanted.exists ? 'a value' : 'nothing'}`;
+      return found.length > 0 === wanted.exists
+        ? undefined
+        : `${wanted.path} selects ${shown}, want ${wanted.exists ? 'a value' : 'nothing'}`;
     }
     if (wanted.notEmpty !== undefined) {
-      return found.some(isFilled) === wanted.notEmpty ? undefined : `${wanted.path} is ${shown}, want ${wanted.notEmpty ? 'a value that is not empty' : 'no value'}`;
+      return found.some(isFilled) === wanted.notEmpty
+        ? undefined
+        : `${wanted.path} is ${shown}, want ${wanted.notEmpty ? 'a value that is not empty' : 'no value'}`;
     }
     const { holds, want } = textTest(wanted, values, redactor);
-    return found.length > 0 && found.every((one) => holds(one.text)) ? undefined : `${wanted.path} is ${shown}, want ${want}`;
+    return found.length > 0 && found.every((one) => holds(one.text))
+      ? undefined
+      : `${wanted.path} is ${shown}, want ${want}`;
   });
 }
 

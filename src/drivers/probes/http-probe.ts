@@ -57,12 +57,16 @@ async function follow(probe: HttpProbe, first: Sent, context: TryContext): Promi
     if (next === undefined) return answer;
     const shown = secrets.redactor.show(next.url.href);
     if (seen.has(`${next.method} ${next.url.href}`)) throw new TryEnded('fail', `redirect loop at ${shown}`);
-    if (redirects >= probe.followRedirects) throw new TryEnded('fail', `more than ${probe.followRedirects} redirects, the next one to ${shown}`);
+    if (redirects >= probe.followRedirects)
+      throw new TryEnded('fail', `more than ${probe.followRedirects} redirects, the next one to ${shown}`);
     sent = next;
   }
 }
 
-type SendContext = TryContext & { readonly tls: Awaited<ReturnType<typeof tlsRules>> | undefined; readonly timeoutMs: number };
+type SendContext = TryContext & {
+  readonly tls: Awaited<ReturnType<typeof tlsRules>> | undefined;
+  readonly timeoutMs: number;
+};
 
 async function send(probe: HttpProbe, sent: Sent, context: SendContext): Promise<HttpAnswer> {
   const { clock, session, target, tls, timeoutMs, signal } = context;
@@ -74,7 +78,8 @@ async function send(probe: HttpProbe, sent: Sent, context: SendContext): Promise
   const answer = await sendHttp(clock, { url, method, headers, body, connectTo, tls, timeoutMs, maxBodyBytes, signal });
   if (probe.cookies === 'Keep') {
     session.cookies.store(url, answer.headers.get('set-cookie') ?? [], clock.now());
-    for (const value of session.cookies.values()) if (value.length >= sessionLength) context.secrets.redactor.add(value);
+    for (const value of session.cookies.values())
+      if (value.length >= sessionLength) context.secrets.redactor.add(value);
   }
   return answer;
 }
@@ -89,12 +94,21 @@ function redirectOf(sent: Sent, answer: HttpAnswer, context: TryContext): Sent |
   const url = parseUrl(location, context, sent.url);
   if (context.target.place !== undefined && url.hostname !== sent.url.hostname) {
     // Behind that name there may be servers of the other group: their answers say nothing about this pod.
-    throw new TryEnded('fail', `redirected to ${context.secrets.redactor.show(url.origin)}, away from the pod under test`);
+    throw new TryEnded(
+      'fail',
+      `redirected to ${context.secrets.redactor.show(url.origin)}, away from the pod under test`,
+    );
   }
   const becomesGet = answer.status === 303 ? sent.method !== 'HEAD' : answer.status <= 302 && sent.method === 'POST';
-  const kept = url.origin === sent.url.origin ? sent.headers : sent.headers.filter(([name]) => harmless.has(name.toLowerCase()));
+  const kept =
+    url.origin === sent.url.origin ? sent.headers : sent.headers.filter(([name]) => harmless.has(name.toLowerCase()));
   if (!becomesGet) return { ...sent, url, headers: kept };
-  return { url, method: 'GET', headers: kept.filter(([name]) => !name.toLowerCase().startsWith('content-')), body: undefined };
+  return {
+    url,
+    method: 'GET',
+    headers: kept.filter(([name]) => !name.toLowerCase().startsWith('content-')),
+    body: undefined,
+  };
 }
 
 function parseUrl(text: string, { secrets }: TryContext, base?: URL): URL {

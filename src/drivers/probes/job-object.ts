@@ -11,7 +11,13 @@ export interface PodTemplateObject extends KubeObject {
   template: PodTemplate;
 }
 
-export const podTemplates: Resource<PodTemplateObject> = { group: '', version: 'v1', plural: 'podtemplates', kind: 'PodTemplate', namespaced: true };
+export const podTemplates: Resource<PodTemplateObject> = {
+  group: '',
+  version: 'v1',
+  plural: 'podtemplates',
+  kind: 'PodTemplate',
+  namespaced: true,
+};
 
 /** Long enough to read its log, and to be found again by a controller that starts anew. */
 const keepSeconds = 3_600;
@@ -42,7 +48,12 @@ export function jobObject(options: JobOptions): Job {
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
-    metadata: { namespace: operation.namespace, name: jobName(tryName), labels: ownLabels(operation), annotations: operationMark(operation) },
+    metadata: {
+      namespace: operation.namespace,
+      name: jobName(tryName),
+      labels: ownLabels(operation),
+      annotations: operationMark(operation),
+    },
     spec: {
       backoffLimit: 0,
       activeDeadlineSeconds: Math.max(1, Math.ceil(parseDuration(action.timeout) / 1_000)),

@@ -30,7 +30,13 @@ export async function tryJob(action: JobAction, context: TryContext): Promise<Tr
   const template = await templateOf(action, context);
   const { operation, target, signal } = context;
   const place = target.place === undefined ? {} : { POD: target.name, ADDRESS: target.place.address };
-  const job = jobObject({ action, template, operation, tryName: context.name, values: { ...context.values, ...place } });
+  const job = jobObject({
+    action,
+    template,
+    operation,
+    tryName: context.name,
+    values: { ...context.values, ...place },
+  });
   await client.create(jobs, job, { signal }).catch((error: unknown) => {
     if (!isAlreadyExists(error)) throw error;
   });
@@ -61,7 +67,12 @@ async function follow(action: JobAction, context: TryContext, at: ObjectName): P
   }
 }
 
-async function resultOfJob(state: Exclude<JobState, { kind: 'running' }>, pod: Pod | undefined, context: TryContext, at: ObjectName): Promise<TryResult> {
+async function resultOfJob(
+  state: Exclude<JobState, { kind: 'running' }>,
+  pod: Pod | undefined,
+  context: TryContext,
+  at: ObjectName,
+): Promise<TryResult> {
   switch (state.kind) {
     case 'passed':
       return { answer: 'pass', message: '' };
@@ -93,7 +104,8 @@ async function podOf({ secrets, signal }: TryContext, at: ObjectName): Promise<P
 }
 
 async function templateOf({ podTemplate, image }: JobAction, { secrets, signal }: TryContext): Promise<PodTemplate> {
-  if (image !== undefined) return { spec: { containers: [{ name: 'probe', image }], automountServiceAccountToken: false } };
+  if (image !== undefined)
+    return { spec: { containers: [{ name: 'probe', image }], automountServiceAccountToken: false } };
   const name = podTemplate ?? '';
   const found = await secrets.client.find(podTemplates, { namespace: secrets.namespace, name }, signal);
   if (found === undefined) throw new TryEnded('none', `PodTemplate ${name} does not exist`);
@@ -102,5 +114,7 @@ async function templateOf({ podTemplate, image }: JobAction, { secrets, signal }
 
 /** Best effort: a Job that stays ends by its own deadline. The try's signal may be over already. */
 async function remove({ clock, secrets }: TryContext, at: ObjectName): Promise<void> {
-  await withDeadline({ clock, afterMs: 5_000 }, (signal) => secrets.client.delete(jobs, at, { propagation: 'Background', signal })).catch(() => undefined);
+  await withDeadline({ clock, afterMs: 5_000 }, (signal) =>
+    secrets.client.delete(jobs, at, { propagation: 'Background', signal }),
+  ).catch(() => undefined);
 }

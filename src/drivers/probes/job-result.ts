@@ -25,7 +25,11 @@ export function jobState(job: Job, pod: Pod | undefined, timeout: string): JobSt
   const failed = conditions.find(({ type }) => type === 'Failed');
   const isOver = failed !== undefined;
   if (pod !== undefined && isEvicted(pod)) {
-    return { kind: 'silent', message: `pod ${pod.metadata.name} was evicted${pod.status?.message === undefined ? '' : `: ${pod.status.message}`}`, isOver };
+    return {
+      kind: 'silent',
+      message: `pod ${pod.metadata.name} was evicted${pod.status?.message === undefined ? '' : `: ${pod.status.message}`}`,
+      isOver,
+    };
   }
   if (failed?.reason === 'DeadlineExceeded') {
     const why = pendingReason(pod);
@@ -35,14 +39,17 @@ export function jobState(job: Job, pod: Pod | undefined, timeout: string): JobSt
   if (stuck !== undefined && !isOver) return { kind: 'silent', message: stuck, isOver };
   if (failed === undefined) return { kind: 'running', message: pendingReason(pod) };
   const ended = terminationOf(pod);
-  if (ended === undefined) return { kind: 'silent', message: `Job failed: ${failed.message ?? failed.reason ?? 'no reason given'}`, isOver };
+  if (ended === undefined)
+    return { kind: 'silent', message: `Job failed: ${failed.message ?? failed.reason ?? 'no reason given'}`, isOver };
   const memory = ended.reason === 'OOMKilled' ? ' (out of memory)' : '';
   return { kind: 'exited', message: `exit status ${ended.exitCode}${memory}, want 0` };
 }
 
 function isEvicted({ status }: Pod): boolean {
   if (status?.reason === 'Evicted') return true;
-  return (status?.conditions ?? []).some((condition) => condition.type === 'DisruptionTarget' && condition.status === 'True');
+  return (status?.conditions ?? []).some(
+    (condition) => condition.type === 'DisruptionTarget' && condition.status === 'True',
+  );
 }
 
 function statusesOf(pod: Pod | undefined): NonNullable<NonNullable<Pod['status']>['containerStatuses']> {
@@ -52,14 +59,16 @@ function statusesOf(pod: Pod | undefined): NonNullable<NonNullable<Pod['status']
 function waitingReason(pod: Pod | undefined): string | undefined {
   for (const { state } of statusesOf(pod)) {
     const { reason = '', message } = state?.waiting ?? {};
-    if (cannotStart.has(reason)) return `container cannot start: ${reason}${message === undefined ? '' : `: ${message}`}`;
+    if (cannotStart.has(reason))
+      return `container cannot start: ${reason}${message === undefined ? '' : `: ${message}`}`;
   }
   return undefined;
 }
 
 function pendingReason(pod: Pod | undefined): string {
   const scheduled = pod?.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-  if (scheduled?.status === 'False') return `pod cannot be placed: ${scheduled.message ?? scheduled.reason ?? 'no reason given'}`;
+  if (scheduled?.status === 'False')
+    return `pod cannot be placed: ${scheduled.message ?? scheduled.reason ?? 'no reason given'}`;
   return waitingReason(pod) ?? '';
 }
 

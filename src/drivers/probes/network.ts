@@ -46,6 +46,7 @@ const silences: Readonly<Record<string, string>> = {
   ENETUNREACH: 'network unreachable',
   ENOTFOUND: 'name not found',
   EAI_AGAIN: 'name service gave no answer',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'connection closed before the answer was complete',
   UND_ERR_SOCKET: 'connection closed before the answer was complete',
   ETIMEDOUT: 'timed out while connecting',
   UND_ERR_CONNECT_TIMEOUT: 'timed out while connecting',

@@ -20,7 +20,8 @@ export function matchPattern(pattern: string, text: string): readonly (string | 
     found = search.runInContext(context, { timeout: limitMs });
   } catch (error) {
     // Errors of the other context are not instances of this one's classes.
-    const isTime = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+    const isTime =
+      typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
     const why = isTime ? `takes longer than ${limitMs} ms` : String(error);
     throw new SyntaxError(`/${pattern}/: ${why}`, { cause: error });
   }
@@ -45,6 +46,10 @@ function translate(pattern: string): { source: string; flags: string } {
   if (/\\[1-9]/.test(bare)) throw new SyntaxError(`/${pattern}/: RE2 has no back-references`);
   // "(?i)…", "(?P<name>…)", "\A" and "\z" of RE2 have another spelling here.
   const leading = /^\(\?([ims]+)\)/.exec(pattern);
-  const source = pattern.slice(leading?.[0].length ?? 0).replaceAll('(?P<', '(?<').replace(/^\\A/, '^').replace(/\\z$/, '$');
+  const source = pattern
+    .slice(leading?.[0].length ?? 0)
+    .replaceAll('(?P<', '(?<')
+    .replace(/^\\A/, '^')
+    .replace(/\\z$/, '$');
   return { source, flags: [...new Set(leading?.[1] ?? '')].join('') };
 }

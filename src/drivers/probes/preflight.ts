@@ -21,11 +21,16 @@ export interface ProbePreflight {
 }
 
 /** Problems in the order of the suite; an API server that does not answer throws. */
-export async function findProbeProblems({ suite, known, client, context }: ProbePreflight, signal: AbortSignal): Promise<Problem[]> {
+export async function findProbeProblems(
+  { suite, known, client, context }: ProbePreflight,
+  signal: AbortSignal,
+): Promise<Problem[]> {
   const object = `probesuite/${suite.metadata.name}`;
   const as = userClient(client, context);
   const lookups = suite.spec.probes.map(async (probe) => {
-    const live = await Promise.all(referencesOf(probe).map((reference) => checkReference(as, context.namespace, reference, signal)));
+    const live = await Promise.all(
+      referencesOf(probe).map((reference) => checkReference(as, context.namespace, reference, signal)),
+    );
     return [...textFaults(probe), ...live.flat()];
   });
   const faults = [...(await Promise.all(lookups)).flat(), ...variableFaults(suite, known)];
@@ -40,16 +45,23 @@ function textFaults({ name, http }: Probe): Fault[] {
   const at = `spec.probes[${name}].http`;
   const paths = [
     ...json.map(({ path }) => ({ field: `${at}.expect.json`, path })),
-    ...(http?.capture ?? []).flatMap((capture) => (capture.json === undefined ? [] : [{ field: `${at}.capture[${capture.name}].json`, path: capture.json }])),
+    ...(http?.capture ?? []).flatMap((capture) =>
+      capture.json === undefined ? [] : [{ field: `${at}.capture[${capture.name}].json`, path: capture.json }],
+    ),
   ];
   const patterns = [
     ...[...json, ...header].map(({ matches }) => ({ field: `${at}.expect`, matches })),
     { field: `${at}.expect.body.matches`, matches: body?.matches },
-    ...(http?.capture ?? []).map((capture) => ({ field: `${at}.capture[${capture.name}].matches`, matches: capture.matches })),
+    ...(http?.capture ?? []).map((capture) => ({
+      field: `${at}.capture[${capture.name}].matches`,
+      matches: capture.matches,
+    })),
   ];
   return [
     ...paths.flatMap(({ field, path }) => invalid(field, path, jsonPathProblem(path))),
-    ...patterns.flatMap(({ field, matches }) => (matches === undefined ? [] : invalid(field, matches, patternProblem(matches)))),
+    ...patterns.flatMap(({ field, matches }) =>
+      matches === undefined ? [] : invalid(field, matches, patternProblem(matches)),
+    ),
   ];
 }
 
@@ -64,21 +76,52 @@ type Reference =
 function referencesOf({ name, http, tls, job }: Probe): Reference[] {
   const at = `spec.probes[${name}]`;
   const ofEnv = (field: string, env: readonly EnvVar[] = []): Reference[] =>
-    env.flatMap((variable) => (variable.secretKeyRef === undefined ? [] : [{ kind: 'Secret' as const, field: `${at}.${field}.env[${variable.name}]`, ...variable.secretKeyRef }]));
+    env.flatMap((variable) =>
+      variable.secretKeyRef === undefined
+        ? []
+        : [{ kind: 'Secret' as const, field: `${at}.${field}.env[${variable.name}]`, ...variable.secretKeyRef }],
+    );
   const ofCa = (field: string, caFrom: { readonly name: string; readonly key: string } | undefined): Reference[] =>
     caFrom === undefined ? [] : [{ kind: 'Secret' as const, field: `${at}.${field}.caFrom`, ...caFrom }];
-  const template = job?.podTemplate === undefined ? [] : [{ kind: 'PodTemplate' as const, field: `${at}.job.podTemplate`, name: job.podTemplate }];
-  return [...ofEnv('http', http?.env), ...ofCa('http.tls', http?.tls?.caFrom), ...ofCa('tls', tls?.caFrom), ...ofEnv('job', job?.env), ...template];
+  const template =
+    job?.podTemplate === undefined
+      ? []
+      : [{ kind: 'PodTemplate' as const, field: `${at}.job.podTemplate`, name: job.podTemplate }];
+  return [
+    ...ofEnv('http', http?.env),
+    ...ofCa('http.tls', http?.tls?.caFrom),
+    ...ofCa('tls', tls?.caFrom),
+    ...ofEnv('job', job?.env),
+    ...template,
+  ];
 }
 
-async function checkReference(client: KubeClient, namespace: string, reference: Reference, signal: AbortSignal): Promise<Fault[]> {
+async function checkReference(
+  client: KubeClient,
+  namespace: string,
+  reference: Reference,
+  signal: AbortSignal,
+): Promise<Fault[]> {
   const { kind, field, name } = reference;
   const resource: Resource<KubeObject & { data?: Record<string, string> }> = kind === 'Secret' ? secrets : podTemplates;
   try {
     const found = await client.find(resource, { namespace, name }, signal);
-    if (found === undefined) return [{ reason: 'ReferenceNotFound', field, message: `${kind} ${name} does not exist: create it, or correct the name` }];
+    if (found === undefined)
+      return [
+        {
+          reason: 'ReferenceNotFound',
+          field,
+          message: `${kind} ${name} does not exist: create it, or correct the name`,
+        },
+      ];
     if (kind !== 'Secret' || found.data?.[reference.key] !== undefined) return [];
-    return [{ reason: 'ReferenceNotFound', field, message: `Secret ${name} has no key "${reference.key}": add it, or correct the key` }];
+    return [
+      {
+        reason: 'ReferenceNotFound',
+        field,
+        message: `Secret ${name} has no key "${reference.key}": add it, or correct the key`,
+      },
+    ];
   } catch (error) {
     if (!isForbidden(error)) throw error;
     return [{ reason: 'Forbidden', field, message: `${error.message}; grant the permission` }];
@@ -87,19 +130,26 @@ async function checkReference(client: KubeClient, namespace: string, reference: 
 
 /** Variables that have no value at the probe that uses them; a capture counts for later probes only. */
 function variableFaults({ spec }: ProbeSuite, known: readonly string[]): Fault[] {
-  const defaults = (spec.parameters ?? []).filter((parameter) => parameter.default !== undefined).map(({ name }) => name);
+  const defaults = (spec.parameters ?? [])
+    .filter((parameter) => parameter.default !== undefined)
+    .map(({ name }) => name);
   const set = new Set([...known, ...defaults]);
   return spec.probes.flatMap((probe) => {
     const own = new Set([...(probe.http?.env ?? []), ...(probe.job?.env ?? [])].map(({ name }) => name));
     const unset = variableNames(...textsOf(probe)).filter((name) => !set.has(name) && !own.has(name));
     for (const { name } of probe.http?.capture ?? []) set.add(name);
-    return unset.map((name) => ({ reason: 'VariableNotSet', field: `spec.probes[${probe.name}]`, message: whyUnset(name, spec.probes) }));
+    return unset.map((name) => ({
+      reason: 'VariableNotSet',
+      field: `spec.probes[${probe.name}]`,
+      message: whyUnset(name, spec.probes),
+    }));
   });
 }
 
 function whyUnset(name: string, probes: readonly Probe[]): string {
   const later = probes.find(({ http }) => (http?.capture ?? []).some((capture) => capture.name === name));
-  if (later !== undefined) return `\${${name}} has no value yet: probe "${later.name}" captures it, and comes no earlier`;
+  if (later !== undefined)
+    return `\${${name}} has no value yet: probe "${later.name}" captures it, and comes no earlier`;
   return `nobody sets \${${name}}: add it to spec.parameters with a default, or to probeParameters of the ServerGroup`;
 }
 

@@ -17,7 +17,8 @@ export class Redactor {
     if (value === '') return;
     const json = JSON.stringify(value).slice(1, -1);
     const base64 = Buffer.from(value).toString('base64');
-    for (const form of [value, value.trim(), json, encodeURIComponent(value), base64, base64.replace(/=+$/, '')]) if (form !== '') this.#forms.add(form);
+    for (const form of [value, value.trim(), json, encodeURIComponent(value), base64, base64.replace(/=+$/, '')])
+      if (form !== '') this.#forms.add(form);
   }
 
   redact(text: string): string {
@@ -29,7 +30,9 @@ export class Redactor {
   /** Text of somebody else, quoted for a message: redacted before it is cut, or half a secret would remain. */
   show(text: string): string {
     const shown = this.redact(text);
-    return shown.length <= shownCharacters ? JSON.stringify(shown) : `${JSON.stringify(shown.slice(0, shownCharacters))}…`;
+    return shown.length <= shownCharacters
+      ? JSON.stringify(shown)
+      : `${JSON.stringify(shown.slice(0, shownCharacters))}…`;
   }
 }
 
@@ -43,11 +46,17 @@ export interface SecretReader {
  * One key of a Secret as it is now.
  * @throws TryEnded without an answer: the Secret or key is missing or cannot be read; it may come back
  */
-export async function readSecret(reader: SecretReader, ref: { name: string; key: string }, signal: AbortSignal): Promise<string> {
-  const secret = await reader.client.find(secrets, { namespace: reader.namespace, name: ref.name }, signal).catch((error: unknown) => {
-    if (!(error instanceof KubeError)) throw error;
-    throw new TryEnded('none', `Secret ${ref.name} cannot be read: ${error.message}`);
-  });
+export async function readSecret(
+  reader: SecretReader,
+  ref: { name: string; key: string },
+  signal: AbortSignal,
+): Promise<string> {
+  const secret = await reader.client
+    .find(secrets, { namespace: reader.namespace, name: ref.name }, signal)
+    .catch((error: unknown) => {
+      if (!(error instanceof KubeError)) throw error;
+      throw new TryEnded('none', `Secret ${ref.name} cannot be read: ${error.message}`);
+    });
   if (secret === undefined) throw new TryEnded('none', `Secret ${ref.name} does not exist`);
   const encoded = secret.data?.[ref.key];
   if (encoded === undefined) throw new TryEnded('none', `Secret ${ref.name} has no key "${ref.key}"`);
@@ -57,7 +66,12 @@ export async function readSecret(reader: SecretReader, ref: { name: string; key:
 }
 
 /** The values with the probe's own variables over them; Secrets are read anew each time, so rotation is followed. */
-export async function withEnv(reader: SecretReader, env: readonly EnvVar[], values: Values, signal: AbortSignal): Promise<Values> {
+export async function withEnv(
+  reader: SecretReader,
+  env: readonly EnvVar[],
+  values: Values,
+  signal: AbortSignal,
+): Promise<Values> {
   const own: Record<string, string> = { ...values };
   for (const { name, value, secretKeyRef } of env) {
     own[name] = secretKeyRef === undefined ? fill(value ?? '', own) : await readSecret(reader, secretKeyRef, signal);
@@ -69,5 +83,9 @@ export async function withEnv(reader: SecretReader, env: readonly EnvVar[], valu
 export function fill(text: string, values: Values): string {
   const { text: filled, unset } = expand(text, values);
   if (unset.length === 0) return filled;
-  throw new TryEnded('fail', `${unset.map((name) => `\${${name}}`).join(', ')} has no value: set it in probeParameters, or give the parameter a default`, true);
+  throw new TryEnded(
+    'fail',
+    `${unset.map((name) => `\${${name}}`).join(', ')} has no value: set it in probeParameters, or give the parameter a default`,
+    true,
+  );
 }

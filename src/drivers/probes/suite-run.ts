@@ -43,13 +43,22 @@ export class SuiteRun {
   constructor(options: SuiteRunOptions) {
     const { operation, request, suite } = options;
     this.#options = options;
-    this.#secrets = { client: userClient(options.client, operation), namespace: operation.namespace, redactor: new Redactor() };
+    this.#secrets = {
+      client: userClient(options.client, operation),
+      namespace: operation.namespace,
+      redactor: new Redactor(),
+    };
     this.#parameters = resolveParameters(suite.parameters ?? [], request.parameters);
     this.#results = suite.probes.map(({ name }) => ({ probe: name, state: 'absent', message: '' }));
   }
 
   observe(): ProbeObservation {
-    return { id: this.#options.request.id, state: this.#state, message: this.#message, results: this.#results.map((result) => ({ ...result })) };
+    return {
+      id: this.#options.request.id,
+      state: this.#state,
+      message: this.#message,
+      results: this.#results.map((result) => ({ ...result })),
+    };
   }
 
   get isOver(): boolean {
@@ -66,7 +75,12 @@ export class SuiteRun {
       this.#end(kind, message);
     } catch (error) {
       const isStopped = this.#options.signal.aborted;
-      this.#end('unknown', isStopped ? 'stopped before a verdict' : `the run broke: ${error instanceof Error ? error.message : String(error)}`);
+      this.#end(
+        'unknown',
+        isStopped
+          ? 'stopped before a verdict'
+          : `the run broke: ${error instanceof Error ? error.message : String(error)}`,
+      );
       if (!isStopped) throw error;
     }
   }
@@ -110,13 +124,24 @@ export class SuiteRun {
   #try(probe: Probe, attempt: number, leftMs: number): Promise<TryResult> {
     const { clock, operation, request, signal, suite } = this.#options;
     const { deadlineMs } = rulesOf(suite, probe);
-    const round = { clock, operation, request, probe, attempt, deadlineMs, secrets: this.#secrets, parameters: this.#parameters };
+    const round = {
+      clock,
+      operation,
+      request,
+      probe,
+      attempt,
+      deadlineMs,
+      secrets: this.#secrets,
+      parameters: this.#parameters,
+    };
     const sessionOf = (key: string): Session => {
       const session = this.#sessions.get(key) ?? newSession();
       this.#sessions.set(key, session);
       return session;
     };
-    return withDeadline({ clock, afterMs: leftMs, signal }, (limited) => tryEverywhere({ ...round, sessionOf }, limited));
+    return withDeadline({ clock, afterMs: leftMs, signal }, (limited) =>
+      tryEverywhere({ ...round, sessionOf }, limited),
+    );
   }
 
   #note(index: number, state: ProbeState, message: string): void {

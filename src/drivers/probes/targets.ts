@@ -17,7 +17,10 @@ export interface TargetOptions {
  * @throws TryEnded without an answer: a workload has no pod, or one that cannot be connected to yet. Leaving that
  *   one out would call a group tested of which a part was not.
  */
-export async function findTargets({ client, namespace, scope, workloads }: TargetOptions, signal: AbortSignal): Promise<Target[]> {
+export async function findTargets(
+  { client, namespace, scope, workloads }: TargetOptions,
+  signal: AbortSignal,
+): Promise<Target[]> {
   if (scope === 'Pool') return [poolTarget];
   const targets: Target[] = [];
   for (const ref of workloads) {
@@ -37,6 +40,8 @@ function targetOf(pod: Pod): Target {
   const address = pod.status?.podIP ?? '';
   if (!isReady(pod) || address === '') throw new TryEnded('none', `pod ${pod.metadata.name} is not ready`);
   const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
-  const tcp = ports.filter(({ protocol = 'TCP' }) => protocol === 'TCP').map(({ name = '', containerPort }) => ({ name, port: containerPort }));
+  const tcp = ports
+    .filter(({ protocol = 'TCP' }) => protocol === 'TCP')
+    .map(({ name = '', containerPort }) => ({ name, port: containerPort }));
   return { key: pod.metadata.uid ?? pod.metadata.name, name: pod.metadata.name, place: { address, ports: tcp } };
 }

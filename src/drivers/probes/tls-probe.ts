@@ -17,28 +17,45 @@ interface Handshake {
   readonly port: number;
   /** The certificate must be for it; sent along unless it is an address. */
   readonly name: string;
-  readonly rules: { readonly ca?: string | undefined; readonly insecureSkipVerify: boolean; readonly minVersion: '1.2' | '1.3' };
+  readonly rules: {
+    readonly ca?: string | undefined;
+    readonly insecureSkipVerify: boolean;
+    readonly minVersion: '1.2' | '1.3';
+  };
 }
 
 /** Passes when the handshake succeeds and the certificate stays valid for long enough. @throws what connections throw */
-export async function tryTls(probe: TlsProbe, { clock, secrets, values, target, signal }: TryContext): Promise<TryResult> {
+export async function tryTls(
+  probe: TlsProbe,
+  { clock, secrets, values, target, signal }: TryContext,
+): Promise<TryResult> {
   const named = fill(probe.host, values);
   const rules = await tlsRules(secrets, probe, signal);
   const handshake = { host: target.place?.address ?? named, port: probe.port, name: probe.serverName ?? named, rules };
-  const certificate = await withDeadline({ clock, afterMs: parseDuration(probe.timeout), signal }, (limited) => shakeHands(handshake, limited));
+  const certificate = await withDeadline({ clock, afterMs: parseDuration(probe.timeout), signal }, (limited) =>
+    shakeHands(handshake, limited),
+  );
   return judgeCertificate(certificate, probe.notAfterDays, clock.now());
 }
 
 /** Validity is judged here too: with `insecureSkipVerify` nobody else has looked. */
-export function judgeCertificate(certificate: Pick<PeerCertificate, 'valid_from' | 'valid_to'>, notAfterDays: number, now: EpochMs): TryResult {
+export function judgeCertificate(
+  certificate: Pick<PeerCertificate, 'valid_from' | 'valid_to'>,
+  notAfterDays: number,
+  now: EpochMs,
+): TryResult {
   const from = Date.parse(certificate.valid_from);
   const until = Date.parse(certificate.valid_to);
-  if (Number.isNaN(from) || Number.isNaN(until)) return { answer: 'fail', message: 'certificate has no readable validity' };
+  if (Number.isNaN(from) || Number.isNaN(until))
+    return { answer: 'fail', message: 'certificate has no readable validity' };
   if (now < from) return { answer: 'fail', message: `certificate is not valid before ${day(from)}` };
   if (now >= until) return { answer: 'fail', message: `certificate has expired on ${day(until)}` };
   const days = Math.floor((until - now) / dayMs);
   if (days >= notAfterDays) return { answer: 'pass', message: '' };
-  return { answer: 'fail', message: `certificate expires on ${day(until)}, in ${days} days, want at least ${notAfterDays}` };
+  return {
+    answer: 'fail',
+    message: `certificate expires on ${day(until)}, in ${days} days, want at least ${notAfterDays}`,
+  };
 }
 
 const day = (at: EpochMs): string => new Date(at).toISOString().slice(0, 10);

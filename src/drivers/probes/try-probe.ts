@@ -39,7 +39,8 @@ export async function tryEverywhere(round: Round, signal: AbortSignal): Promise<
       const name = [request.id, probe.name, round.attempt, target.key].join('/');
       const values = { ...round.parameters, ...session.captured };
       const result = await tryProbe(probe, { ...round, name, values, target, session, signal }, deadline);
-      if (result.answer !== 'pass') return target.name === '' ? result : { ...result, message: `${result.message} (pod ${target.name})` };
+      if (result.answer !== 'pass')
+        return target.name === '' ? result : { ...result, message: `${result.message} (pod ${target.name})` };
     }
     return { answer: 'pass', message: '' };
   } catch (error) {

@@ -7,7 +7,7 @@ import type { RunGroup, Step, UpgradeRunSpec } from '../../api/upgrade-run.ts';
 import { mergeHandles, recordAfter, type GroupRecord, type Handles, type PastRun } from '../journal.ts';
 import type { RollbackOrder } from '../move.ts';
 import { claimsKey, reattachKey, snapshotKey } from '../steps/keys.ts';
-import { isPooled, StepList } from './steps.ts';
+import { isPooled, StepList, versionBefore } from './steps.ts';
 
 export interface RollbackInput {
   /** The upgrade. */
@@ -34,7 +34,7 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
   const back = records.filter(({ record }) => record.fate === 'Stopped' || record.fate === 'Changed');
   const intact = records.filter(({ record }) => record.out && isIntact(record));
   for (const { group } of intact) {
-    const expect = back.some((other) => other.group === group) ? spec.to.version : (spec.from.version ?? '');
+    const expect = back.some((other) => other.group === group) ? spec.to.version : (group.from ?? '');
     list.add({ id: `${idOf(spec, group)}-return`, number: '1', title: `Put ${group.name} back into the pool`, action: 'Undrain', group: group.name, expect });
   }
   // Reversed: of several groups that serve the new version, the last changed goes back first; the broken before all.
@@ -45,7 +45,7 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
   const tested = back.filter(({ group }) => group.probes !== undefined);
   if (tested.length > 0) {
     const title = `Tests through the load balancer, version ${spec.from.version ?? 'before'}`;
-    list.add({ id: 'final', number: '6', title, action: 'Probe', scope: 'Pool', groups: tested.map(({ group }) => group.name), ...expectOld(spec) });
+    list.add({ id: 'final', number: '6', title, action: 'Probe', scope: 'Pool', groups: tested.map(({ group }) => group.name), ...versionBefore(tested.map(({ group }) => group)) });
   }
   list.add({ id: 'cleanup', number: '7', title: 'Release locks', action: 'Cleanup', groups: names });
   // What is still out when this plan begins: held again on every pass until its own step lets it in.
@@ -85,17 +85,17 @@ function addWayBack(list: StepList, input: RollbackInput, group: RunGroup, recor
     }
     list.add({ ...at, id: `${prefix}-reinstall`, number: '4', title: `Put the previous release of ${group.name} back`, action: 'Reinstall' });
   }
-  list.add({ ...at, id: `${prefix}-start`, number: '5', title: `Start ${group.name}`, action: 'Start', ...expectOld(spec) });
+  list.add({ ...at, id: `${prefix}-start`, number: '5', title: `Start ${group.name}`, action: 'Start', ...versionBefore([group]) });
   if (group.probes !== undefined) {
     const held = spec.facts['hold'] !== 'AsStarted';
     list.add({
       ...at, id: `${prefix}-isolated`, number: '5a', title: `Test ${group.name} in isolation`, action: 'Probe', scope: 'Isolated',
-      groups: [group.name], ...expectOld(spec),
+      groups: [group.name], ...versionBefore([group]),
       ...(pooled && !held ? { skip: 'the pool cannot hold started members back; the group joins as it starts' } : {}),
     });
   }
   if (pooled) {
-    list.add({ ...at, id: `${prefix}-join`, number: '5b', title: `Put ${group.name} back into the pool`, action: 'Undrain', ...expectOld(spec) });
+    list.add({ ...at, id: `${prefix}-join`, number: '5b', title: `Put ${group.name} back into the pool`, action: 'Undrain', ...versionBefore([group]) });
   }
 }
 
@@ -111,10 +111,6 @@ function whyKept(input: RollbackInput, group: RunGroup, record: GroupRecord): st
 function hasSnapshots(input: RollbackInput, group: RunGroup): boolean {
   const handles = handlesOf(input);
   return (handles[claimsKey(group.name)] ?? '').split(',').some((claim) => handles[snapshotKey(claim)] !== undefined);
-}
-
-function expectOld(spec: UpgradeRunSpec): { expect: string } | Record<string, never> {
-  return spec.from.version === undefined ? {} : { expect: spec.from.version };
 }
 
 function idOf(spec: UpgradeRunSpec, group: RunGroup): string {

@@ -6,11 +6,10 @@
  * groups no verified group leaves the pool for another's test (A-15), so rows 7 and 10 to 12 fall away.
  */
 import type { RunGroup, Step } from '../../api/upgrade-run.ts';
-import { isPooled, StepList } from './steps.ts';
+import { isPooled, StepList, versionBefore } from './steps.ts';
 
 export interface RollingInput {
   readonly groups: readonly RunGroup[];
-  readonly from: string;
   readonly to: string;
   /** Can every pool keep a started group from its users? Otherwise groups join as they start. */
   readonly canHold: boolean;
@@ -26,8 +25,8 @@ export function computeRolling(input: RollingInput): Step[] {
   list.add({ id: 'preflight', number: '0', title: `Lock ${names.join(', ')}`, action: 'Preflight', groups: names });
   if (input.groups.some((group) => group.probes !== undefined)) {
     list.add({
-      id: 'baseline', number: '0a', title: `Baseline tests, version ${input.from}`, action: 'Probe', scope: 'Pool',
-      groups: names, expect: input.from,
+      id: 'baseline', number: '0a', title: 'Baseline tests of the version that runs', action: 'Probe', scope: 'Pool',
+      groups: names, ...versionBefore(input.groups),
     });
   }
   input.groups.forEach((group, index) => addGroup(list, input, group, index));
@@ -72,11 +71,11 @@ function addTestOfOthers(list: StepList, input: RollingInput, group: RunGroup, p
   const first = input.groups[0] === group;
   const tested = input.groups.filter((other) => other !== group && other.probes !== undefined && isPooled(other));
   if (tested.length === 0) return;
-  const expect = first ? input.from : input.to;
+  const want = first ? versionBefore(tested) : { expect: input.to };
   const names = tested.map((other) => other.name);
   list.add({
-    id: `${prefix}-others`, number: first ? '2' : '7', action: 'Probe', scope: 'Pool', groups: names, expect,
-    title: `Test ${names.join(', ')} through the load balancer, version ${expect}, while ${group.name} is out`,
+    id: `${prefix}-others`, number: first ? '2' : '7', action: 'Probe', scope: 'Pool', groups: names, ...want,
+    title: `Test ${names.join(', ')} through the load balancer${want.expect === undefined ? '' : `, version ${want.expect}`}, while ${group.name} is out`,
   });
 }
 

@@ -51,6 +51,14 @@ export class StepList {
   }
 }
 
+/** The version that groups under test ran before; or, where they differ, why no one answer can be expected of their pool. */
+export function versionBefore(groups: readonly RunGroup[]): { readonly expect?: string; readonly skip?: string } {
+  const versions = [...new Set(groups.map((group) => group.from ?? ''))].toSorted();
+  const [only] = versions;
+  if (versions.length > 1) return { skip: `the groups run ${versions.join(' and ')} after a run that was superseded; a test through the pool would meet both` };
+  return only === undefined || only === '' ? {} : { expect: only };
+}
+
 /** Does any server of the group belong to a pool? */
 export function isPooled(group: RunGroup): boolean {
   return group.servers.some((server) => server.pools.length > 0);

@@ -44,7 +44,7 @@ function requestsOf(context: Pick<StepContext, 'run' | 'step'>, group: RunGroup,
   const { spec, name } = context.run;
   const common = {
     RUN: name,
-    FROM_VERSION: spec.from.version ?? '',
+    FROM_VERSION: group.from ?? spec.from.version ?? '',
     TO_VERSION: spec.to.version,
     EXPECTED_VERSION: context.step.expect ?? spec.to.version,
   };

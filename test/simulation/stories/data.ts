@@ -19,7 +19,9 @@ function allOldAndWhole({ world }: Ended): void {
 
 /** Fails once the new version serves alone in both groups. */
 const turnsBad: ProbeScript = ({ probe, scope, groups, isOld }) =>
-  probe === 'login' && scope === 'Pool' && groups.length === 2 && !isOld ? { answer: 'fail', message: 'status 500, want 200' } : undefined;
+  probe === 'login' && scope === 'Pool' && groups.length === 2 && !isOld
+    ? { answer: 'fail', message: 'status 500, want 200' }
+    : undefined;
 
 const quick = { signOff: 'NotRequired' } as const;
 
@@ -29,8 +31,12 @@ export const dataStories: readonly Story[] = [
     name: 'S-21-one-failure',
     title: 'one failure in five tries is tolerated',
     tell: () => ({
-      ...setting({ set: quick, suite: { attempts: { interval: '10s', success: 2, failure: 3, errors: 5, deadline: '5m' } } }),
-      script: ({ probe, attempt }) => (probe === 'login' && attempt % 5 === 2 ? { answer: 'fail', message: 'status 502, want 200' } : undefined),
+      ...setting({
+        set: quick,
+        suite: { attempts: { interval: '10s', success: 2, failure: 3, errors: 5, deadline: '5m' } },
+      }),
+      script: ({ probe, attempt }) =>
+        probe === 'login' && attempt % 5 === 2 ? { answer: 'fail', message: 'status 502, want 200' } : undefined,
     }),
     ends: ['Completed'],
   },
@@ -51,7 +57,8 @@ export const dataStories: readonly Story[] = [
     title: 'a source of answers that is away for a while delays the gate and does not fail it',
     tell: () => ({
       ...setting({ set: quick }),
-      script: ({ probe, attempt, isOld }) => (probe === 'login' && !isOld && attempt < 5 ? { answer: 'none', message: 'connection refused' } : undefined),
+      script: ({ probe, attempt, isOld }) =>
+        probe === 'login' && !isOld && attempt < 5 ? { answer: 'none', message: 'connection refused' } : undefined,
     }),
     ends: ['Completed'],
   },
@@ -61,7 +68,11 @@ export const dataStories: readonly Story[] = [
     title: 'the tests fail on the old version before anything is touched: nothing is touched',
     tell: () => ({ ...setting(), fail: ['probe:login@group-1:old'] }),
     ends: ['Failed'],
-    check: ({ world }) => assert.deepEqual([...new Set(world.calls.map((call) => call.kind))], ['LockGroup', 'LockWorkload', 'RunProbes', 'UnlockWorkload', 'UnlockGroup']),
+    check: ({ world }) =>
+      assert.deepEqual(
+        [...new Set(world.calls.map((call) => call.kind))],
+        ['LockGroup', 'LockWorkload', 'RunProbes', 'UnlockWorkload', 'UnlockGroup'],
+      ),
   },
   {
     ids: 'S-25 001-74',
@@ -75,7 +86,10 @@ export const dataStories: readonly Story[] = [
     ids: 'A-14',
     name: 'A-14-second-group',
     title: 'the release fails in isolation in the second group: both go back, the data written meanwhile stays',
-    tell: () => ({ ...setting({ set: { rollback: { policy: 'Automatic', onServed: 'KeepData' } } }), fail: ['probe:login@group-2'] }),
+    tell: () => ({
+      ...setting({ set: { rollback: { policy: 'Automatic', onServed: 'KeepData' } } }),
+      fail: ['probe:login@group-2'],
+    }),
     ends: ['RolledBack', 'RolledBack'],
     check: allOldAndWhole,
   },
@@ -83,13 +97,21 @@ export const dataStories: readonly Story[] = [
     ids: 'A-14 001-105',
     name: 'A-14-through-the-pool',
     title: 'the tests through the pool fail: the drained group serves again before anything else happens',
-    tell: () => ({ ...setting({ set: { rollback: { policy: 'Automatic', onServed: 'KeepData' } } }), fail: ['probe:login@group-1:pool'] }),
+    tell: () => ({
+      ...setting({ set: { rollback: { policy: 'Automatic', onServed: 'KeepData' } } }),
+      fail: ['probe:login@group-1:pool'],
+    }),
     ends: ['RolledBack', 'RolledBack'],
     check: (ended) => {
       allOldAndWhole(ended);
       const kinds = ended.world.calls.filter((call) => call.changed).map((call) => `${call.kind} ${call.target}`);
-      const failedAt = kinds.findLastIndex((kind) => kind === 'DrainMember web/web-2' || kind === 'HoldMember web/web-2');
-      assert.equal(kinds.slice(failedAt + 1).find((kind) => !kind.startsWith('RunProbes')), 'ServeMember web/web-2');
+      const failedAt = kinds.findLastIndex(
+        (kind) => kind === 'DrainMember web/web-2' || kind === 'HoldMember web/web-2',
+      );
+      assert.equal(
+        kinds.slice(failedAt + 1).find((kind) => !kind.startsWith('RunProbes')),
+        'ServeMember web/web-2',
+      );
     },
   },
   {
@@ -118,11 +140,16 @@ export const dataStories: readonly Story[] = [
   {
     ids: 'S-27',
     name: 'S-27-snapshot-deleted',
-    title: 'the snapshot is deleted under us: found before it is used, the previous release goes back on the data there is',
+    title:
+      'the snapshot is deleted under us: found before it is used, the previous release goes back on the data there is',
     tell: () => ({
       ...setting(),
       fail: ['probe:login@group-1'],
-      events: [whenStep('g1-isolated', 'Running', 'somebody deletes the snapshot', ({ world }) => loseSnapshot(world, 'portal-1-data-web-1-0'))],
+      events: [
+        whenStep('g1-isolated', 'Running', 'somebody deletes the snapshot', ({ world }) =>
+          loseSnapshot(world, 'portal-1-data-web-1-0'),
+        ),
+      ],
     }),
     ends: ['RolledBack', 'RolledBack', 'RolledBack'],
     check: allOldAndWhole,
@@ -135,7 +162,10 @@ export const dataStories: readonly Story[] = [
     ends: ['RolledBack', 'RolledBack'],
     check: (ended) => {
       allOldAndWhole(ended);
-      assert.equal([...ended.world.volumes.values()].filter((volume) => volume.content.startsWith('damaged')).length, 1);
+      assert.equal(
+        [...ended.world.volumes.values()].filter((volume) => volume.content.startsWith('damaged')).length,
+        1,
+      );
     },
   },
   {
@@ -169,7 +199,10 @@ export const dataStories: readonly Story[] = [
     ids: 'S-30',
     name: 'S-30-restore-fails',
     title: 'the restore fails half-way: the old volume is put back and the next method is tried',
-    tell: () => ({ ...setting({ set: { timeouts: { RestoreSnapshot: '2m' } } }), fail: ['probe:login@group-1', 'restore@group-1'] }),
+    tell: () => ({
+      ...setting({ set: { timeouts: { RestoreSnapshot: '2m' } } }),
+      fail: ['probe:login@group-1', 'restore@group-1'],
+    }),
     ends: ['RolledBack', 'RolledBack', 'RolledBack'],
     check: allOldAndWhole,
   },
@@ -183,12 +216,17 @@ export const dataStories: readonly Story[] = [
       events: [whenAsked('ana takes over', { choice: 'Abort' })],
     }),
     ends: ['Failed', 'Failed'],
-    check: ({ result }) => assert.deepEqual(runNamed({ result }, 'portal-1-back').status?.handedOver?.map((handover) => handover.object), ['pool/web/web-1']),
+    check: ({ result }) =>
+      assert.deepEqual(
+        runNamed({ result }, 'portal-1-back').status?.handedOver?.map((handover) => handover.object),
+        ['pool/web/web-1'],
+      ),
   },
   {
     ids: 'S-38',
     name: 'S-38-api-away',
-    title: 'the API server is away for thirty minutes in the middle of a step, writes meet conflicts, calls are refused and answers lost',
+    title:
+      'the API server is away for thirty minutes in the middle of a step, writes meet conflicts, calls are refused and answers lost',
     tell: () => ({
       ...setting({ set: quick }),
       driverFaults: [
@@ -198,10 +236,15 @@ export const dataStories: readonly Story[] = [
         { kind: 'observe', target: 'web', mode: 'refused', times: 3 },
       ],
       events: [
-        whenStep('g1-stop', 'Running', 'the API server goes away, and two writes will meet conflicts', ({ world, store }) => {
-          world.faults.apiDown = true;
-          store.conflicts = 2;
-        }),
+        whenStep(
+          'g1-stop',
+          'Running',
+          'the API server goes away, and two writes will meet conflicts',
+          ({ world, store }) => {
+            world.faults.apiDown = true;
+            store.conflicts = 2;
+          },
+        ),
         {
           what: 'it is back',
           atMs: 1_840_000,
@@ -236,7 +279,10 @@ export const dataStories: readonly Story[] = [
     ends: ['RolledBack', 'RolledBack'],
     check: (ended) => {
       allOldAndWhole(ended);
-      assert.deepEqual([...(ended.world.documents.get('ConfigMap/options') ?? [])], [['app.conf/general/cache', 'off']]);
+      assert.deepEqual(
+        [...(ended.world.documents.get('ConfigMap/options') ?? [])],
+        [['app.conf/general/cache', 'off']],
+      );
     },
   },
   {
@@ -267,7 +313,10 @@ export const dataStories: readonly Story[] = [
   },
 ];
 
-function withSettings(): { objects: ReturnType<typeof setting>['objects']; world: ReturnType<typeof setting>['world'] } {
+function withSettings(): {
+  objects: ReturnType<typeof setting>['objects'];
+  world: ReturnType<typeof setting>['world'];
+} {
   const { objects } = setting();
   objects.packages[1] = build('Package', 'portal-1.2.0', packageSpec, {
     product: 'portal',
@@ -276,22 +325,42 @@ function withSettings(): { objects: ReturnType<typeof setting>['objects']; world
     images: { portal: imageOf('1.2.0') },
     settings: [{ config: 'options', set: { 'general/cache': 'on' }, add: { 'general/limit': '5' } }],
   });
-  const configs = [{ name: 'options', object: { kind: 'ConfigMap' as const, name: 'options' }, key: 'app.conf', format: 'Ini' as const }];
+  const configs = [
+    {
+      name: 'options',
+      object: { kind: 'ConfigMap' as const, name: 'options' },
+      key: 'app.conf',
+      format: 'Ini' as const,
+    },
+  ];
   objects.groups = [serverGroup(1, { configs }), serverGroup(2)];
   const world = createScene(objects, { from: '1.1.0' });
   world.documents.set('ConfigMap/options', new Map([['app.conf/general/cache', 'off']]));
   return { objects, world };
 }
 
-function twoSets(): { objects: ReturnType<typeof setting>['objects']; world: ReturnType<typeof setting>['world']; fail: string[] } {
+function twoSets(): {
+  objects: ReturnType<typeof setting>['objects'];
+  world: ReturnType<typeof setting>['world'];
+  fail: string[];
+} {
   const { objects } = setting();
   const shopServer = (number: number) =>
     build('ServerGroup', `shop-${number}`, serverGroupSpec, {
-      servers: [{ name: `shop-${number}`, workload: { kind: 'Deployment', name: `shop-${number}` }, pools: [{ name: 'shop', member: `shop-${number}` }] }],
+      servers: [
+        {
+          name: `shop-${number}`,
+          workload: { kind: 'Deployment', name: `shop-${number}` },
+          pools: [{ name: 'shop', member: `shop-${number}` }],
+        },
+      ],
       probes: 'web-functions',
     });
   objects.groups.push(shopServer(1), shopServer(2));
   objects.pools.push(pool('shop', { service: { name: 'shop' } }));
-  objects.sets = [upgradeSet({ ...quick, serverGroups: ['shop-1', 'shop-2'] }, 'shop'), upgradeSet({ rollback: { policy: 'Automatic' } })];
+  objects.sets = [
+    upgradeSet({ ...quick, serverGroups: ['shop-1', 'shop-2'] }, 'shop'),
+    upgradeSet({ rollback: { policy: 'Automatic' } }),
+  ];
   return { objects, world: createScene(objects, { from: '1.1.0' }), fail: ['start@group-1'] };
 }

@@ -1,6 +1,7 @@
 /** Load balancers: S-15 … S-19. */
 import assert from 'node:assert/strict';
 import { adminOf, isServing, memberOf, personSets, setInstance } from '../../../src/simulation/pools.ts';
+import { killPod } from '../../../src/simulation/workloads.ts';
 import { must, type World } from '../../../src/simulation/world.ts';
 import { runNamed, setting, signsOff, whenAsked, whenStep, decide, type Story } from '../story.ts';
 import { shownVersions } from '../checks.ts';
@@ -9,6 +10,11 @@ const web = (world: World) => must(world.pools.get('web'), 'pool web');
 
 function serves(world: World, member: string): boolean {
   return isServing(world, web(world), memberOf(web(world), member));
+}
+
+function killFirstPod(world: World, name: string): void {
+  const workload = must(world.workloads.get(`StatefulSet/${name}`), name);
+  killPod(world, workload, must(workload.pods[0], `pod of ${name}`));
 }
 
 function clinging(onTimeout: 'Hold' | 'Force' | 'Fail') {
@@ -32,7 +38,9 @@ export const poolStories: readonly Story[] = [
     ends: ['Completed'],
     check: ({ world, result }) => {
       assert.deepEqual([...new Set(shownVersions(world))], ['1.2.0']);
-      const forced = runNamed({ result }, 'portal-1').status?.steps.flatMap((entry) => entry.handles?.['forced/web/web-1'] ?? []) ?? [];
+      const forced =
+        runNamed({ result }, 'portal-1').status?.steps.flatMap((entry) => entry.handles?.['forced/web/web-1'] ?? []) ??
+        [];
       assert.deepEqual([...new Set(forced)], ['web-1 (20)']);
     },
   },
@@ -62,7 +70,11 @@ export const poolStories: readonly Story[] = [
     }),
     ends: ['Completed'],
     check: ({ result }) => {
-      assert.ok(result.timeline.entries.some((entry) => entry.what.startsWith('waits for Drain') && entry.because.includes('web-1 (20)')));
+      assert.ok(
+        result.timeline.entries.some(
+          (entry) => entry.what.startsWith('waits for Drain') && entry.because.includes('web-1 (20)'),
+        ),
+      );
     },
   },
   {
@@ -75,7 +87,11 @@ export const poolStories: readonly Story[] = [
       return told;
     },
     ends: ['Completed'],
-    check: ({ world }) => assert.deepEqual(adminOf(must(web(world).instances[0], 'process'), 'web-2'), { state: 'maint', by: 'somebody else' }),
+    check: ({ world }) =>
+      assert.deepEqual(adminOf(must(web(world).instances[0], 'process'), 'web-2'), {
+        state: 'maint',
+        by: 'somebody else',
+      }),
   },
   {
     ids: 'S-17',
@@ -102,7 +118,9 @@ export const poolStories: readonly Story[] = [
     tell: () => ({
       ...setting({ endpoints: 2, set: { signOff: 'NotRequired' } }),
       events: [
-        whenStep('g1-drain', 'Running', 'the second load balancer goes down', ({ world }) => setInstance(world, 'web', 1, false)),
+        whenStep('g1-drain', 'Running', 'the second load balancer goes down', ({ world }) =>
+          setInstance(world, 'web', 1, false),
+        ),
         { what: 'it is back and has forgotten', atMs: 90_000, act: ({ world }) => setInstance(world, 'web', 1, true) },
       ],
     }),
@@ -134,10 +152,37 @@ export const poolStories: readonly Story[] = [
     ends: ['RolledBack', 'RolledBack'],
     check: ({ world, result }) => {
       assert.deepEqual([...new Set(shownVersions(world))], ['1.1.0']);
-      const order = result.timeline.entries.filter((entry) => entry.subject === 'portal-1-back').map((entry) => entry.what);
+      const order = result.timeline.entries
+        .filter((entry) => entry.subject === 'portal-1-back')
+        .map((entry) => entry.what);
       const at = (text: string): number => order.findIndex((what) => what.includes(text) && what.endsWith('succeeded'));
-      assert.ok(at('Drain group-1') >= 0 && at('Drain group-1') < at('Test group-1') && at('Test group-1') < at('Put group-1'));
+      assert.ok(
+        at('Drain group-1') >= 0 && at('Drain group-1') < at('Test group-1') && at('Test group-1') < at('Put group-1'),
+      );
     },
+  },
+  {
+    ids: 'S-17',
+    name: 'held-pod-is-replaced',
+    title: 'a started pod dies before it joined: the one that replaces it stays out too',
+    tell: () => ({
+      ...setting({ pool: 'service', set: { signOff: 'NotRequired' } }),
+      events: [whenStep('g1-isolated', 'Running', 'a pod of web-1 dies', ({ world }) => killFirstPod(world, 'web-1'))],
+    }),
+    ends: ['Completed'],
+  },
+  {
+    ids: '001-116',
+    name: 'capacity-is-gone',
+    title: 'the other group loses its pod right before a drain: nothing leaves the pool until it is back',
+    tell: () => {
+      const told = setting({ set: { signOff: 'NotRequired' }, options: { usersPerMember: 0 } });
+      return {
+        ...told,
+        events: [whenStep('g1-drain', 'Running', 'the pod of web-2 dies', ({ world }) => killFirstPod(world, 'web-2'))],
+      };
+    },
+    ends: ['Completed'],
   },
   {
     ids: 'A-19 001-125',
@@ -149,7 +194,8 @@ export const poolStories: readonly Story[] = [
       events: [whenAsked('ana approves the rollback', { choice: 'Rollback', method: 'Snapshots', data: 'Keep' })],
     }),
     ends: ['RolledBack', 'RolledBack'],
-    check: ({ result }) => assert.equal(runNamed({ result }, 'portal-1-back').spec.facts['authorisedBy'], 'ana@example.org'),
+    check: ({ result }) =>
+      assert.equal(runNamed({ result }, 'portal-1-back').spec.facts['authorisedBy'], 'ana@example.org'),
   },
   {
     ids: '001-113',
@@ -157,7 +203,13 @@ export const poolStories: readonly Story[] = [
     title: 'a sign-off that is refused is a failure like any other',
     tell: () => ({
       ...setting({ set: { rollback: { policy: 'Automatic', onServed: 'KeepData' } } }),
-      events: [{ ...signsOff, what: 'ana refuses', act: (simulation) => decide(simulation, { choice: 'SignOff', verdict: 'Denied' }) }],
+      events: [
+        {
+          ...signsOff,
+          what: 'ana refuses',
+          act: (simulation) => decide(simulation, { choice: 'SignOff', verdict: 'Denied' }),
+        },
+      ],
     }),
     ends: ['RolledBack', 'RolledBack'],
     check: ({ world }) => assert.deepEqual([...new Set(shownVersions(world))], ['1.1.0']),

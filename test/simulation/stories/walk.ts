@@ -32,7 +32,11 @@ export const walkStories: readonly Story[] = [
     title: 'a newer package arrives in mid-run and takes over between two groups',
     tell: () => ({
       ...setting({ packages: ['1.1.0', '1.2.0', '1.3.0'], set: { signOff: 'NotRequired' } }),
-      events: [whenStep('g1-upgrade', 'Running', 'the set asks for 1.3.0', (simulation) => editSet(simulation, { package: 'portal-1.3.0' }))],
+      events: [
+        whenStep('g1-upgrade', 'Running', 'the set asks for 1.3.0', (simulation) =>
+          editSet(simulation, { package: 'portal-1.3.0' }),
+        ),
+      ],
     }),
     ends: ['Superseded', 'Completed'],
     check: ({ world }) => assert.deepEqual([...new Set(shownVersions(world))], ['1.3.0']),
@@ -43,7 +47,11 @@ export const walkStories: readonly Story[] = [
     title: 'the old package is asked for again in mid-run: straight back, not forward first',
     tell: () => ({
       ...setting(),
-      events: [whenStep('g1-isolated', 'Running', 'the set asks for 1.1.0 again', (simulation) => editSet(simulation, { package: 'portal-1.1.0' }))],
+      events: [
+        whenStep('g1-isolated', 'Running', 'the set asks for 1.1.0 again', (simulation) =>
+          editSet(simulation, { package: 'portal-1.1.0' }),
+        ),
+      ],
     }),
     ends: ['RolledBack', 'RolledBack'],
     check: allOld,
@@ -64,15 +72,24 @@ export const walkStories: readonly Story[] = [
       ...setting(),
       fail: ['start@group-1'],
       events: [
-        whenStep('g1-start', 'Running', 'somebody pauses the set', (simulation) => editSet(simulation, { paused: true })),
-        { what: 'two hours later it goes on', atMs: 2 * 3_600_000, act: (simulation) => editSet(simulation, { paused: false }) },
+        whenStep('g1-start', 'Running', 'somebody pauses the set', (simulation) =>
+          editSet(simulation, { paused: true }),
+        ),
+        {
+          what: 'two hours later it goes on',
+          atMs: 2 * 3_600_000,
+          act: (simulation) => editSet(simulation, { paused: false }),
+        },
       ],
     }),
     ends: ['RolledBack', 'RolledBack'],
     check: (ended) => {
       allOld(ended);
       const finished = runNamed(ended, 'portal-1').status?.failure?.at ?? '';
-      assert.ok(finished >= '2026-12-05T22:14', `failed at ${finished}, before its fifteen minutes without the pause were over`);
+      assert.ok(
+        finished >= '2026-12-05T22:14',
+        `failed at ${finished}, before its fifteen minutes without the pause were over`,
+      );
     },
   },
   {
@@ -84,7 +101,9 @@ export const walkStories: readonly Story[] = [
       return {
         ...setting({ set: { rollback: { policy: 'RequireApproval' } } }),
         script: ({ probe, scope, isOld }) =>
-          probe === 'login' && scope === 'Isolated' && !isOld && !mended ? { answer: 'fail', message: 'status 500, want 200' } : undefined,
+          probe === 'login' && scope === 'Isolated' && !isOld && !mended
+            ? { answer: 'fail', message: 'status 500, want 200' }
+            : undefined,
         events: [
           {
             ...whenAsked('the cause is mended', { choice: 'Resume' }),
@@ -100,7 +119,9 @@ export const walkStories: readonly Story[] = [
     ends: ['Completed'],
     check: (ended) => {
       allNew(ended);
-      const attempts = runNamed(ended, 'portal-1').status?.steps.flatMap((entry) => (entry.attempt > 1 ? [`${entry.id} ${entry.attempt}`] : []));
+      const attempts = runNamed(ended, 'portal-1').status?.steps.flatMap((entry) =>
+        entry.attempt > 1 ? [`${entry.id} ${entry.attempt}`] : [],
+      );
       assert.deepEqual(attempts, ['g1-isolated 2']);
     },
   },
@@ -128,7 +149,8 @@ export const walkStories: readonly Story[] = [
           act: ({ objects, world }) => {
             const release = packageOf('1.2.0');
             objects.packages.push(release);
-            for (const image of Object.values(release.spec.images ?? {})) world.releases.set(image, { version: '1.2.0' });
+            for (const image of Object.values(release.spec.images ?? {}))
+              world.releases.set(image, { version: '1.2.0' });
           },
         },
       ],
@@ -150,7 +172,9 @@ export const walkStories: readonly Story[] = [
     endsVary: 'whoever comes first wins',
     check: (ended) => {
       allNew(ended);
-      const waited = ended.result.timeline.entries.some((entry) => entry.what.startsWith('waits for Lock') && entry.because.includes('locked by run'));
+      const waited = ended.result.timeline.entries.some(
+        (entry) => entry.what.startsWith('waits for Lock') && entry.because.includes('locked by run'),
+      );
       assert.ok(waited, 'the rival did not say whom it waits for');
     },
   },
