@@ -88,9 +88,24 @@ async function passOnce(input: PassInput): Promise<PassOutcome> {
 }
 
 async function start(input: PassInput): Promise<PassOutcome> {
-  const entries = initialEntries(input.run.spec);
+  const entries = await findLostJournal(input, initialEntries(input.run.spec));
   const run = await write(input, entries, { kind: 'wait', afterMs: 0, reason: 'Planned', message: 'about to begin' });
   return { kind: 'again', run };
+}
+
+/** An empty journal on objects this run has locked is not a beginning: the cluster was restored from before it (design 5.9). */
+async function findLostJournal(input: PassInput, entries: StepEntry[]): Promise<StepEntry[]> {
+  const { run } = input;
+  const uid = run.metadata.uid ?? '';
+  const observed = await observeWorld(input.drivers, contextOf(run), computeWideScope({ run: runOf(run), entries }), input.now(), input.signal);
+  const locked = [
+    ...[...observed.groups.values()].filter((group) => group.lockedBy === uid).map((group) => `servergroup/${group.group}`),
+    ...[...observed.workloads.values()].filter((workload) => workload.lockedBy === uid).map((workload) => `${workload.kind}/${workload.name}`),
+  ];
+  const [first] = entries;
+  if (locked.length === 0 || first === undefined) return entries;
+  const message = `the journal is empty, but this run holds ${locked.toSorted().slice(0, 3).join(', ')}: it was lost; compare the objects by hand, then abort`;
+  return advance(entries, [{ id: first.id, state: 'Failed', reason: 'JournalLost', message }], uid, input.now(), 0);
 }
 
 function entriesOf(run: UpgradeRun): readonly StepEntry[] {

@@ -17,6 +17,10 @@ export function decideAfterFailure(input: DecideInput, current: Current): Move {
   const unused = input.decisions.filter((decision) => used[resumedKey(decision.name)] === undefined);
   const resume = decisionAfter(unused, current.entry, 'Resume');
   if (resume?.approved === true) return resumeAt(input, current, resume);
+  if (current.entry.reason === 'JournalLost') {
+    const choices: Choice[] = [{ choice: 'Abort', message: 'release the locks and touch nothing else' }];
+    return { kind: 'await', reason: 'JournalLost', message: current.entry.message ?? '', choices };
+  }
   if (input.run.spec.purpose !== 'Upgrade') return decideFailedRollback(input, current);
   return putBackIntact(input, current) ?? wayBack(input, current);
 }

@@ -55,17 +55,24 @@ export function seeWorkload(observed: Observed, workload: WorkloadRef): Workload
   return seen?.exists === true ? seen : undefined;
 }
 
+/** A pool shows a dying pod for a while; a workload of another run was not looked at and counts by its pool alone. */
+function hasLivePod(observed: Observed, member: MemberRef): boolean {
+  const seen = observed.workloads.get(workloadKey(member.workload));
+  return seen === undefined || (seen.current && seen.pods.some((pod) => pod.ready && !pod.terminating));
+}
+
 /**
  * May these members leave their pools now? Every pool must keep `minServing` members that serve at this
  * instant and are not among them.
  * @returns what is missing in words; empty when they may
  */
-export function capacityProblem(observed: Observed, leaving: readonly MemberRef[]): string {
+export function capacityProblem(spec: UpgradeRunSpec, observed: Observed, leaving: readonly MemberRef[]): string {
   for (const name of new Set(leaving.map((member) => member.pool))) {
     const pool = observed.pools.get(name);
     if (pool === undefined || !pool.reachable.known) return `pool ${name} cannot be read, so nothing is taken out of it`;
     const gone = new Set(leaving.filter((member) => member.pool === name).map((member) => member.member));
-    const serving = pool.members.filter((member) => member.state === 'Serving' && !gone.has(member.member)).length;
+    const broken = new Set(membersOfPool(spec, name).filter((member) => !hasLivePod(observed, member)).map((member) => member.member));
+    const serving = pool.members.filter((member) => member.state === 'Serving' && !gone.has(member.member) && !broken.has(member.member)).length;
     if (serving < pool.minServing) {
       return `pool ${name} would have ${serving} serving members without ${[...gone].toSorted().join(', ')}, and needs ${pool.minServing}`;
     }

@@ -1,5 +1,5 @@
 /** What has to be looked at to decide one step, and nothing else: at twenty groups a full look costs more than the step. */
-import type { Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
+import type { RunGroup, Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { MemberRef } from './effects.ts';
 import { journalOf, mergeHandles } from './journal.ts';
 import { membersOf, membersOfPool, workloadsOf } from './members.ts';
@@ -62,7 +62,7 @@ export function computeScope(input: ScopeInput): ObservationScope {
   return {
     ...empty,
     groups: locks ? concerned : [],
-    workloads: groups.flatMap(workloadsOf),
+    workloads: [...groups, ...(step.action === 'Drain' ? neighboursOf(spec, own) : [])].flatMap(workloadsOf),
     pools: locks ? [] : [...pools].toSorted().map((pool) => ({ pool, members: membersOfPool(spec, pool) })),
     probes: step.action === 'Probe' ? probeRequests(input).map((request) => request.id) : [],
     ...(step.action === 'Snapshot' ? { snapshots: snapshotsOf(input, handles) } : {}),
@@ -71,6 +71,12 @@ export function computeScope(input: ScopeInput): ObservationScope {
     ...(step.action === 'RestoreSnapshot' || step.action === 'Reinstall' ? restoresOf({ ...input, handles }) : {}),
     ...(step.action === 'Reinstall' && handles[settingsKey(group)] !== undefined ? { saved: [...savedOf(input, handles), ...savedSettings(input, handles)] } : {}),
   };
+}
+
+/** Groups that share a pool with these: whether they can carry the users alone is seen in their pods, not only in the pool. */
+function neighboursOf(spec: UpgradeRunSpec, groups: readonly RunGroup[]): RunGroup[] {
+  const pools = new Set(groups.flatMap(membersOf).map((member) => member.pool));
+  return spec.groups.filter((group) => !groups.includes(group) && membersOf(group).some((member) => pools.has(member.pool)));
 }
 
 function snapshotsOf(input: ScopeInput, handles: Readonly<Record<string, string>>): ObservationScope['snapshots'] {

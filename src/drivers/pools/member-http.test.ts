@@ -17,7 +17,7 @@ class Application implements AsyncDisposable {
 
   private constructor(answer: (request: IncomingMessage, response: ServerResponse) => void) {
     this.#server = createServer((request, response) => {
-      this.calls.push(`${request.method} ${request.headers.host?.replace(/:\d+$/, '')}${request.url} ${request.headers['idempotency-key'] ?? ''}`.trim());
+      this.calls.push(`${request.method} ${request.headers.host?.replace(/:\d+$/, '')}${request.url} ${String(request.headers['idempotency-key'] ?? '')}`.trim());
       answer(request, response);
     });
   }

@@ -40,7 +40,7 @@ function ours(context: StepContext, members: readonly SeenMember[]): SeenMember[
 function mayLeave(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
   const leaving = ours(context, members).filter((member) => member.seen.state === 'Serving');
   if (leaving.length === 0 || context.step.interrupts === true) return undefined;
-  const problem = capacityProblem(context.observed, leaving.map((member): MemberRef => member.ref));
+  const problem = capacityProblem(context.run.spec, context.observed, leaving.map((member): MemberRef => member.ref));
   if (problem === '') return undefined;
   const blocker = { type: 'Capacity', object: `pool/${leaving[0]?.ref.pool ?? ''}` };
   return waitOrFail(context, { reason: 'CapacityTooLow', message: problem, blocker }, 'CapacityTooLow');
