@@ -19,6 +19,8 @@ export const rbacNeeds: readonly RbacNeed[] = [
   // Owner references with blockOwnerDeletion.
   { section: 'own', group: 'belay.dev', resources: ['upgraderuns/finalizers', 'upgradesets/finalizers'], verbs: ['update'] },
   { section: 'own', group: 'events.k8s.io', resources: ['events'], verbs: ['create', 'patch'] },
+  // Holds on pods are the operator's own, whoever the set acts as.
+  { section: 'own', group: '', resources: ['configmaps'], verbs: ['create', 'delete', 'patch'] },
   { section: 'watch', group: '', resources: ['configmaps', 'persistentvolumeclaims', 'pods', 'podtemplates', 'services'], verbs: read },
   { section: 'watch', group: 'apps', resources: ['controllerrevisions', 'deployments', 'replicasets', 'statefulsets'], verbs: read },
   { section: 'watch', group: 'autoscaling', resources: ['horizontalpodautoscalers'], verbs: read },

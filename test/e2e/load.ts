@@ -13,6 +13,8 @@ export interface LoadOptions {
   readonly users?: number;
   /** A connection for every request; keep `rate` below 230 then. */
   readonly isOneShot?: boolean;
+  /** Goes on after the end until so many requests were made. */
+  readonly atLeast?: number;
 }
 
 export interface RunningLoad {
@@ -39,7 +41,7 @@ async function stopLoad(example: Example, pod: string): Promise<LoadReport> {
   await example.kubectl(['exec', pod, '--', 'node', '-e', 'process.kill(1, "SIGTERM")']);
   const report = await waitFor({
     what: `load generator ${pod} to report`,
-    timeoutMs: 90_000,
+    timeoutMs: 240_000,
     intervalMs: 250,
     check: async () => (await readEvents(example, pod)).find((event) => event.event === 'report')?.report,
   });
@@ -59,7 +61,7 @@ async function readEvents(example: Example, pod: string): Promise<LoadEvent[]> {
 
 function manifest(name: string, image: string, options: LoadOptions): unknown {
   const memberArgs = members.flatMap((member) => ['--member', `${member}=http://${member}-0.portal-members:8080`]);
-  const args = ['/app/load.mjs', '--client', options.name, '--rate', `${options.rate}`, '--users', `${options.users ?? 20}`];
+  const args = ['/app/load.mjs', '--client', options.name, '--rate', `${options.rate}`, '--users', `${options.users ?? 20}`, '--at-least', `${options.atLeast ?? 0}`];
   return {
     apiVersion: 'v1',
     kind: 'Pod',

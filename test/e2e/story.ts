@@ -31,6 +31,8 @@ export interface StoryOptions extends ExampleOptions {
   readonly version?: string;
   readonly rate?: number;
   readonly isOneShot?: boolean;
+  /** Of the load. */
+  readonly atLeast?: number;
   readonly timeoutMs?: number;
   /** No users: for disturbances that end the load generator, too. */
   readonly isQuiet?: boolean;
@@ -65,7 +67,7 @@ export async function tellStory(options: StoryOptions): Promise<Story> {
   await example.install();
   await example.addPackage(releaseName, options.release, options.version ?? '1.2.0');
   await options.prepare?.(example);
-  const loading = { name: 'users', rate: options.rate ?? 60, isOneShot: options.isOneShot ?? false };
+  const loading = { name: 'users', rate: options.rate ?? 60, isOneShot: options.isOneShot ?? false, atLeast: options.atLeast ?? 0 };
   const load = options.isQuiet === true ? undefined : await startLoad(example, loading);
   const earlier = await getRuns(example);
   await example.upgradeTo(releaseName);

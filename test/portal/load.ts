@@ -55,6 +55,7 @@ interface Acknowledgement {
 
 const requestTimeoutMs = 5_000;
 const requestsPerVisit = 40;
+const atLeastWithinMs = 120_000;
 const settleMs = 60_000;
 
 function ask(url: string, options: { readonly method?: string; readonly agent?: Agent | false }): Promise<Answer> {
@@ -140,6 +141,12 @@ class Load {
     this.#acknowledged.set(volume, lines.add(line));
   }
 
+  /** Waits until so many requests were made. */
+  async reach(requests: number, withinMs: number): Promise<void> {
+    const deadline = performance.now() + withinMs;
+    while (this.#requests < requests && performance.now() < deadline) await delay(100);
+  }
+
   async report(baselines: readonly Baseline[]): Promise<LoadReport> {
     const members = await Promise.all(baselines.map((baseline) => this.#check(baseline)));
     return {
@@ -193,6 +200,8 @@ async function main(): Promise<void> {
       client: { type: 'string', default: 'load' },
       rate: { type: 'string', default: '200' },
       users: { type: 'string', default: '20' },
+      /** After SIGTERM it goes on until so many requests were made, for two minutes at most. */
+      'at-least': { type: 'string', default: '0' },
       /** A connection for every request. Above 230/s this measures the kernel: source ports come round again. */
       'one-shot': { type: 'boolean', default: false },
     },
@@ -208,6 +217,7 @@ async function main(): Promise<void> {
   const pauseMs = (users * 1000) / Number(values.rate);
   const working = Array.from({ length: users }, () => load.work(pauseMs, !values['one-shot']));
   await stopped;
+  await load.reach(Number(values['at-least']), atLeastWithinMs);
   load.isStopped = true;
   await Promise.all(working);
   console.log(JSON.stringify({ event: 'report', report: await load.report(baselines) }));

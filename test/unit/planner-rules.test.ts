@@ -92,6 +92,11 @@ function workload(name: string, changes: Partial<WorkloadObservation> = {}): Wor
   };
 }
 
+/** A pod that users can be left to. */
+function livePod(name: string): WorkloadObservation['pods'][number] {
+  return { name: `${name}-app-0`, uid: `${name}-uid`, ready: true, terminating: false, images: {}, trouble: '', address: '10.0.0.1' };
+}
+
 function member(name: string, changes: Partial<MemberObservation> = {}): MemberObservation {
   const connections = { known: true, value: 0 } as const;
   return { member: `${name}-app`, state: 'Serving', connections, foreign: '', detail: '', held: false, ...changes };
@@ -122,7 +127,7 @@ interface World {
 }
 
 function observe(world: World): Observed {
-  const workloads = world.workloads ?? [workload('a'), workload('b')];
+  const workloads = world.workloads ?? [workload('a'), workload('b', { pods: [livePod('b')] })];
   const seenPool = world.pool ?? pool([member('a'), member('b')]);
   const snapshot = { snapshot: 'snap-a', createdAt: now, error: '', ...world.snapshot };
   const probeIds = world.probe === undefined ? [] : ['operation/0'];
