@@ -182,13 +182,13 @@ export function checkEnd(world: World, handedOver: readonly Handover[]): string[
   return broken;
 }
 
-/** Named effects leave one object each: none was made twice under the same operation. */
+/** Named effects leave one object each: no run made one twice. */
 export function checkOnce(world: World): string[] {
   const named = new Set(['SaveRevision', 'SaveSettings', 'CreateSnapshot']);
   const seen = new Map<string, number>();
   for (const call of world.calls) {
     if (!named.has(call.kind) || !call.changed) continue;
-    const key = `${call.kind} ${call.target}`;
+    const key = `${call.kind} ${call.target} of ${call.runUID}`;
     seen.set(key, (seen.get(key) ?? 0) + 1);
   }
   return [...seen].filter(([, count]) => count > 1).map(([key, count]) => `onceAtMost: ${key} was made ${count} times`);
@@ -256,8 +256,8 @@ export function fingerprintOf(world: World): Record<string, string> {
     }
   }
   for (const claim of world.claims.values()) {
-    lines[claim.claim] =
-      `${world.volumes.get(claim.volume)?.content ?? 'no volume'}, ${lostWrites(world, claim.claim).length} writes lost`;
+    const lost = lostWrites(world, claim.claim).length === 0 ? 'no' : 'some';
+    lines[claim.claim] = `${world.volumes.get(claim.volume)?.content ?? 'no volume'}, ${lost} writes lost`;
   }
   for (const [document, values] of world.documents) lines[document] = contentOf(values);
   return lines;

@@ -75,17 +75,25 @@ function whyNoRun({ world, objects }: ControlInput, set: UpgradeSet, latest: Upg
   if (release === undefined) return `Package ${set.spec.package} does not exist`;
   if (latest?.spec.package === set.spec.package)
     return `${latest.metadata.name} ended as ${latest.status?.phase ?? ''}`;
-  const versions = versionsOf(world, objects, set);
-  if (versions.length === 1 && versions[0] === release.spec.version) return `every server runs ${release.spec.version}`;
+  const versions = [...versionsOf(world, objects, set).values()];
+  if (versions.every((version) => version === release.spec.version)) return `every server runs ${release.spec.version}`;
   return '';
 }
 
-function versionsOf(world: World, objects: SceneObjects, set: UpgradeSet): string[] {
-  const servers = objects.groups
-    .filter((group) => set.spec.serverGroups.includes(group.metadata.name))
-    .flatMap((group) => group.spec.servers);
-  const templates = servers.flatMap((server) => world.workloads.get(workloadKey(server.workload))?.template ?? []);
-  return [...new Set(templates.map((template) => releaseOf(world, template).version))];
+/** Version each group of the set runs, in the set's order; empty where its servers differ. */
+function versionsOf(world: World, objects: SceneObjects, set: UpgradeSet): Map<string, string> {
+  const groups = set.spec.serverGroups.flatMap((name) =>
+    objects.groups.filter((group) => group.metadata.name === name),
+  );
+  return new Map(
+    groups.map(({ metadata, spec }) => {
+      const templates = spec.servers.flatMap(
+        (server) => world.workloads.get(workloadKey(server.workload))?.template ?? [],
+      );
+      const versions = new Set(templates.map((template) => releaseOf(world, template).version));
+      return [metadata.name, versions.size === 1 ? ([...versions][0] ?? '') : ''];
+    }),
+  );
 }
 
 export function planRun({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): UpgradeRunSpec {
@@ -95,36 +103,32 @@ export function planRun({ world, objects }: Pick<ControlInput, 'world' | 'object
       `ServerGroup ${name}`,
     ),
   );
-  const names = new Set(
-    groups
-      .flatMap((group) => group.spec.servers)
-      .flatMap((server) => server.pools ?? [])
-      .map((pool) => pool.name),
-  );
+  const servers = groups.flatMap((group) => group.spec.servers);
+  const names = new Set(servers.flatMap((server) => server.pools ?? []).map((pool) => pool.name));
+  const pools = [...world.pools.values()].filter((pool) => names.has(pool.name));
   const suites = new Set(groups.map((group) => group.spec.probes));
-  const [from = ''] = versionsOf(world, objects, set);
+  const wanted = must(
+    objects.packages.find((candidate) => candidate.metadata.name === set.spec.package),
+    `Package ${set.spec.package}`,
+  );
+  const versions = versionsOf(world, objects, set);
+  // The last group that is not there yet tells what to go back to; others may be ahead after a run was superseded.
+  const from = [...versions.values()].findLast((version) => version !== wanted.spec.version) ?? wanted.spec.version;
   return computeRun(
     {
       set,
-      package: must(
-        objects.packages.find((candidate) => candidate.metadata.name === set.spec.package),
-        `Package ${set.spec.package}`,
-      ),
+      package: wanted,
       groups,
       pools: objects.pools.filter((pool) => names.has(pool.metadata.name)),
       suites: objects.suites.filter((suite) => suites.has(suite.metadata.name)),
       workloads: new Map(
-        [...world.workloads].map(([key, workload]) => [
-          key,
-          { images: workload.template.images, replicas: workload.replicas },
-        ]),
+        [...world.workloads].map(([key, { template, replicas }]) => [key, { images: template.images, replicas }]),
       ),
       from,
       fromPackage: objects.packages.find((candidate) => candidate.spec.version === from)?.metadata.name ?? '',
-      cannotHold: [...world.pools.values()]
-        .filter((pool) => names.has(pool.name) && !pool.canHold)
-        .map((pool) => pool.name),
-      members: new Map([...world.pools.values()].map((pool) => [pool.name, pool.members.length])),
+      versions,
+      cannotHold: pools.filter((pool) => !pool.canHold).map((pool) => pool.name),
+      members: new Map(pools.map((pool) => [pool.name, pool.members.length])),
     },
     sha256,
   );

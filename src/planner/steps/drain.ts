@@ -3,7 +3,7 @@ import { formatInstant, parseInstant } from '../../shared/instant.ts';
 import type { MemberRef } from '../effects.ts';
 import { capacityProblem, membersOf, seeMembers, type SeenMember } from '../members.ts';
 import { act, done, fail, groupOf, listSome, wait, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
-import { drainedKey, forcedKey } from './keys.ts';
+import { drainedKey, forcedKey, outKey } from './keys.ts';
 
 export function evaluateDrain(context: StepContext): StepVerdict {
   const group = groupOf(context.run.spec, context.step.group);
@@ -72,12 +72,12 @@ function isRecorded(context: StepContext, member: SeenMember): boolean {
 
 /** Out of rotation; now the connections. Unknown is not zero where something counts them. */
 function letGo(context: StepContext, members: readonly SeenMember[]): StepVerdict {
-  const open = members.filter((member) => context.handles[forcedKey(member.ref)] === undefined && isBusy(member));
+  const open = members.filter((member) => context.handles[forcedKey(context.entry.operation, member.ref)] === undefined && isBusy(member));
   const uncounted = members.filter((member) => !member.pool.countsConnections);
   if (open.length > 0) return connectionsLeft(context, open);
-  const since = context.handles[outKey(context)];
+  const since = context.handles[outKey(context.entry.operation)];
   if (uncounted.length > 0 && since === undefined) {
-    return { kind: 'record', record: { [outKey(context)]: formatInstant(context.now) }, because: 'nothing counts connections, so the settle time starts' };
+    return { kind: 'record', record: { [outKey(context.entry.operation)]: formatInstant(context.now) }, because: 'nothing counts connections, so the settle time starts' };
   }
   const settleMs = Math.max(0, ...uncounted.map((member) => member.pool.settleMs));
   const restMs = since === undefined ? 0 : parseInstant(since) + settleMs - context.now;
@@ -104,15 +104,11 @@ function connectionsLeft(context: StepContext, open: readonly SeenMember[]): Ste
   const next = open[0];
   if (policy === 'Force' && next !== undefined) {
     const because = `drain timeout ${context.step.timeout} is over and the policy is Force: ${message}`;
-    return { kind: 'act', effect: { kind: 'DrainMember', member: next.ref, force: true }, because, after: { [forcedKey(next.ref)]: counts[0] ?? 'yes' } };
+    return { kind: 'act', effect: { kind: 'DrainMember', member: next.ref, force: true }, because, after: { [forcedKey(context.entry.operation, next.ref)]: counts[0] ?? 'yes' } };
   }
   if (policy === 'Fail') return fail('DrainTimeout', `${message} after ${context.step.timeout}`);
   return wait('DrainHeld', `${message} after ${context.step.timeout}; the policy is Hold: end them, or abort`, {
     type: 'Drain',
     object: `pool/${open[0]?.ref.pool ?? ''}`,
   });
-}
-
-function outKey(context: StepContext): string {
-  return `out/${context.step.id}/${context.entry.attempt}`;
 }

@@ -7,8 +7,11 @@ import type { MemberRef, WorkloadRef } from '../effects.ts';
 /** "ours" or "person": by whose hand the member is out of its pool. */
 export const drainedKey = (member: MemberRef): string => `drained/${member.pool}/${member.member}`;
 
-/** The connection count at which the drain was forced. */
-export const forcedKey = (member: MemberRef): string => `forced/${member.pool}/${member.member}`;
+/** The connection count at which this very drain was forced: what an earlier one saw says nothing about it. */
+export const forcedKey = (operation: string, member: MemberRef): string => `forced/${operation}/${member.pool}/${member.member}`;
+
+/** RFC 3339: when the last member left rotation in this very drain. */
+export const outKey = (operation: string): string => `out/${operation}`;
 
 /** Replica count before the stop. */
 export const replicasKey = (workload: WorkloadRef): string => `replicas/${workload.kind}/${workload.name}`;
