@@ -9,7 +9,7 @@ import { startController } from './controller.ts';
 import type { BenchResult } from './result.ts';
 
 const servers = 20;
-const limitMs = 300_000;
+const limitMs = 600_000;
 const digest = (digit: string): string => `registry.example/app@sha256:${digit.repeat(64)}`;
 const oldImage = digest('1');
 const newImage = digest('2');

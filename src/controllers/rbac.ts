@@ -13,7 +13,7 @@ const read = ['get', 'list', 'watch'];
 
 export const rbacNeeds: readonly RbacNeed[] = [
   { section: 'own', group: 'belay.dev', resources: ours, verbs: read },
-  { section: 'own', group: 'belay.dev', resources: ['upgraderuns'], verbs: ['create', 'delete'] },
+  { section: 'own', group: 'belay.dev', resources: ['upgraderuns'], verbs: ['create', 'delete', 'patch'] },
   { section: 'own', group: 'belay.dev', resources: ['upgradesets'], verbs: ['patch'] },
   { section: 'own', group: 'belay.dev', resources: ours.map((kind) => `${kind}/status`), verbs: ['get', 'patch', 'update'] },
   // Owner references with blockOwnerDeletion.

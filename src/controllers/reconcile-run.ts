@@ -7,6 +7,7 @@ import type { UpgradeSet } from '../api/upgrade-set.ts';
 import { runPass, type PassInput } from '../engine/pass.ts';
 import type { Pacer } from '../engine/pacer.ts';
 import type { Stopwatch } from '../engine/stopwatch.ts';
+import { removeFinalizer } from '../kube/finalizers.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
 import type { ObjectName, Resource } from '../kube/types.ts';
 import type { RunIntent } from '../planner/decision.ts';
@@ -17,7 +18,7 @@ import { parseInstant } from '../shared/instant.ts';
 import type { Logger } from '../shared/logger.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import type { ControllerContext } from './context.ts';
-import { createRunStore } from './run-store.ts';
+import { createRunStore, finalizer } from './run-store.ts';
 
 /** After this many passes other runs get their turn. */
 const passesPerTurn = 50;
@@ -26,7 +27,11 @@ const runs: Resource<UpgradeRun> = upgradeRuns;
 
 export async function reconcileRun(context: ControllerContext, memory: { stopwatch: Stopwatch; pacer: Pacer }, name: ObjectName, signal: AbortSignal, logger: Logger): Promise<ReconcileResult> {
   const cached = context.caches.upgradeRuns.get(name);
-  if (cached === undefined || isEnded(cached.status?.phase)) return { kind: 'settled' };
+  if (cached === undefined) return { kind: 'settled' };
+  if (isEnded(cached.status?.phase)) {
+    await letGo(context, cached, signal);
+    return { kind: 'settled' };
+  }
   // Live: a cache that lags behind our own last write would repeat a step that is over.
   const found = await context.client.find(runs, name, signal);
   if (found === undefined) return { kind: 'settled' };
@@ -47,6 +52,7 @@ export async function reconcileRun(context: ControllerContext, memory: { stopwat
     };
     const outcome = await runPass(input);
     if (outcome.kind === 'ended') {
+      await letGo(context, outcome.run, signal);
       context.counters.runEnded(outcome.run.status?.phase ?? '', outcome.run.status?.failure?.reason ?? '');
       return { kind: 'settled' };
     }
@@ -54,6 +60,11 @@ export async function reconcileRun(context: ControllerContext, memory: { stopwat
     run = outcome.run;
   }
   return { kind: 'requeue', afterMs: 1 };
+}
+
+/** A run that is over has nothing to undo: it may be deleted also where no controller is left to ask. */
+async function letGo(context: ControllerContext, run: UpgradeRun, signal: AbortSignal): Promise<void> {
+  if (run.metadata.finalizers?.includes(finalizer) === true) await removeFinalizer(context.client, runs, run, finalizer, { signal });
 }
 
 function setOf(context: ControllerContext, run: UpgradeRun): UpgradeSet | undefined {
@@ -66,8 +77,9 @@ function setOf(context: ControllerContext, run: UpgradeRun): UpgradeSet | undefi
 function intentOf(context: ControllerContext, run: UpgradeRun, set: UpgradeSet | undefined): RunIntent {
   if (set === undefined) return { paused: false, end: 'Delete' };
   const { paused, package: wanted, finalizeTimeout } = set.spec;
-  if (set.metadata.deletionTimestamp !== undefined) {
-    const outOfTime = context.now() > parseInstant(set.metadata.deletionTimestamp) + parseDuration(finalizeTimeout);
+  const deletedAt = set.metadata.deletionTimestamp ?? run.metadata.deletionTimestamp;
+  if (deletedAt !== undefined) {
+    const outOfTime = context.now() > parseInstant(deletedAt) + parseDuration(finalizeTimeout);
     return { paused: false, end: 'Delete', outOfTime };
   }
   if (validDecisions(context, run).some((decision) => decision.choice === 'Abort' && decision.approved)) return { paused, end: 'Abort' };

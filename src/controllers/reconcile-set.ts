@@ -16,9 +16,8 @@ import { isEnded } from '../status/summarize-run.ts';
 import { summarizeSet, type SetState } from '../status/summarize-set.ts';
 import type { ControllerContext } from './context.ts';
 import { gatherFacts, observerOf, runs as runsPackage } from './facts.ts';
-import { createRun, setLabel } from './run-store.ts';
+import { createRun, finalizer, setLabel } from './run-store.ts';
 
-export const finalizer = 'belay.dev/finalize';
 /** On a run: hash of what the set asked for when it was made. */
 const askedAnnotation = 'belay.dev/asked';
 /** Problems may go away by themselves (a class is installed, a workload appears): looked at again this often. */
@@ -35,6 +34,8 @@ export async function reconcileSet(context: ControllerContext, name: ObjectName,
   const state = await findState(context, set, runs, signal, logger);
   await patchStatus(context.client, sets, set, summarizeSet(set, state, runs, context.now()), { signal });
   await pruneHistory(context, set, runs);
+  const isAtRest = state.kind !== 'run' || runs.every((run) => isEnded(run.status?.phase));
+  if (isAtRest && runs.length > 0 && set.metadata.finalizers?.includes(finalizer) === true) await removeFinalizer(context.client, sets, set, finalizer, { signal });
   return state.kind === 'problems' || state.kind === 'blocked' ? { kind: 'requeue', afterMs: recheckMs } : { kind: 'settled' };
 }
 

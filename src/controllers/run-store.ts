@@ -9,6 +9,9 @@ import type { KubeClient, OwnerReference } from '../kube/types.ts';
 import { RetryError } from '../shared/errors.ts';
 import type { Announcer } from './context.ts';
 
+/** On sets and runs: what they did is undone before they go. */
+export const finalizer = 'belay.dev/finalize';
+
 /** Label on runs: the set they belong to. */
 export const setLabel = 'belay.dev/upgradeset';
 
@@ -55,7 +58,7 @@ interface NewRun {
 /** The run of that name: made now, or by a pass that was stopped before it could say so. */
 export async function createRun(client: KubeClient, { namespace, name, spec, labels, annotations = {}, ownerReferences }: NewRun): Promise<UpgradeRun> {
   const place = { name, ...(namespace === undefined ? {} : { namespace }) };
-  const object = { apiVersion: `${apiGroup}/${apiVersion}`, kind: 'UpgradeRun', metadata: { ...place, labels, annotations, ownerReferences }, spec };
+  const object = { apiVersion: `${apiGroup}/${apiVersion}`, kind: 'UpgradeRun', metadata: { ...place, labels, annotations, ownerReferences, finalizers: [finalizer] }, spec };
   try {
     return decodeUpgradeRun(await client.create(runs, object));
   } catch (error) {
