@@ -34,7 +34,8 @@ export async function reconcileSet(context: ControllerContext, name: ObjectName,
   const state = await findState(context, set, runs, signal, logger);
   await patchStatus(context.client, sets, set, summarizeSet(set, state, runs, context.now()), { signal });
   await pruneHistory(context, set, runs);
-  const isAtRest = state.kind !== 'run' || runs.every((run) => isEnded(run.status?.phase));
+  // The run just made may not be in the cache yet: it is asked for by itself.
+  const isAtRest = [...runs, ...(state.kind === 'run' ? [state.run] : [])].every((run) => isEnded(run.status?.phase));
   if (isAtRest && runs.length > 0 && set.metadata.finalizers?.includes(finalizer) === true) await removeFinalizer(context.client, sets, set, finalizer, { signal });
   return state.kind === 'problems' || state.kind === 'blocked' ? { kind: 'requeue', afterMs: recheckMs } : { kind: 'settled' };
 }
