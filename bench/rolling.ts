@@ -177,7 +177,12 @@ async function measureBelay(cluster: BenchCluster): Promise<{ seconds: number; s
   };
   const seconds = await timed(async () => {
     await cluster.api.call('POST', `/apis/belay.dev/v1alpha1/namespaces/${namespace}/upgradesets`, upgradeSet);
-    await runs.until('the run to end', () => terminal.includes(String(run()?.status?.['phase'])));
+    await runs
+      .until('the run to end', () => terminal.includes(String(run()?.status?.['phase'])))
+      .catch((error: unknown) => {
+        const { stepTitle, blockers, phase } = run()?.status ?? {};
+        throw new Error(`stuck: ${JSON.stringify({ phase, stepTitle, blockers })}`, { cause: error });
+      });
   });
   const phase = run()?.status?.['phase'];
   const steps = run()?.spec?.['steps'];
@@ -194,7 +199,6 @@ export async function benchRolling(cluster: BenchCluster): Promise<BenchResult> 
   const floor = await measureFloor(cluster);
   const byStatefulSet = await measureStatefulSet(cluster);
   const belay = await measureBelay(cluster);
-  // Before and after: a machine that became busy in the meantime would be taken for a slow product.
   const ratio = belay.seconds / floor;
   return {
     bench: 'rolling',

@@ -18,7 +18,10 @@ import { Example } from '../test/e2e/example.ts';
 
 const startedAt = performance.now();
 const log = (line: string): void => {
-  const at = line.startsWith(' ') || line === '' ? '' : `[${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s] `;
+  const at =
+    line.startsWith(' ') || line === ''
+      ? ''
+      : `[${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s] `;
   console.log(`${at}${line}`);
 };
 
@@ -47,7 +50,8 @@ async function demonstrate(bed: DemoBed): Promise<boolean> {
   const broken = brokenPromises(good, bad);
   log('');
   for (const promise of broken) log(`PROMISE BROKEN: ${promise}`);
-  if (broken.length === 0) log('Every promise held: no request failed, no acknowledged write was lost, all data is what it was.');
+  if (broken.length === 0)
+    log('Every promise held: no request failed, no acknowledged write was lost, all data is what it was.');
   bed.hints(example.namespace).forEach(log);
   if (values.json) console.log(JSON.stringify({ good: good.result, bad: bad.result }));
   return broken.length === 0;

@@ -52,20 +52,41 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
     return config;
   };
   const namespaces = values['namespace-scope'].split(',').filter((name) => name !== '');
-  const ownNamespace = values['leader-election-namespace'] || process.env['POD_NAMESPACE'] || load().getContextObject(load().getCurrentContext())?.namespace || 'default';
+  const ownNamespace =
+    values['leader-election-namespace'] ||
+    process.env['POD_NAMESPACE'] ||
+    load().getContextObject(load().getCurrentContext())?.namespace ||
+    'default';
   const identity = `${process.env['POD_NAME'] ?? 'belay'}_${randomUUID()}`;
-  const transport = createTransport({ credentials: createCredentialSource({ load, clock }), logger, userAgent: `belay/${version}` });
+  const transport = createTransport({
+    credentials: createCredentialSource({ load, clock }),
+    logger,
+    userAgent: `belay/${version}`,
+  });
   const random = Math.random;
   const elects = values['leader-election'] !== 'false';
   const electorClient = createClient({ transport, clock, logger, lane: 'watches' });
-  const elector = createElector({ client: electorClient, lease: { namespace: ownNamespace, name: 'belay-controller' }, identity, clock, logger, random });
+  const elector = createElector({
+    client: electorClient,
+    lease: { namespace: ownNamespace, name: 'belay-controller' },
+    identity,
+    clock,
+    logger,
+    random,
+  });
   const isLeader = (): boolean => !elects || elector.isLeader();
   let called: (facts: { method: string; code: string; durationMs: number }) => void = () => {};
   const client = createClient({ transport, clock, logger, mayWrite: isLeader, onCall: (facts) => called(facts) });
   const watcher = createWatcher({ transport, clock });
   const watching = { client, watcher, namespaces, logger, random, clock };
   const { caches, runnables } = createCaches(watching);
-  const recorder = createEventRecorder({ client, clock, logger, controller: 'belay.dev/controller', instance: identity });
+  const recorder = createEventRecorder({
+    client,
+    clock,
+    logger,
+    controller: 'belay.dev/controller',
+    instance: identity,
+  });
   const metrics = createMetrics({ sets: () => caches.upgradeSets.list().map(sampleOf), isLeader, version });
   called = metrics.called;
   const drivers = createDrivers({ client, clock, logger });
@@ -78,12 +99,24 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
     clock,
     now: () => clock.now() + (client.clockSkewMs() ?? 0),
     leader: { mayAct: isLeader, epoch: () => (elects ? (elector.epoch() ?? 0) : 0) },
-    announcer: { announce: (object, type, reason, action, note) => recorder.record({ apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata }, { type, reason, action, note }) },
+    announcer: {
+      announce: (object, type, reason, action, note) =>
+        recorder.record(
+          { apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata },
+          { type, reason, action, note },
+        ),
+    },
     logger,
     counters: metrics,
     requireServiceAccount: values['require-service-account'] === 'true',
   };
-  const controllers = assembleControllers({ ...watching, context, caches, metrics: metrics.controller, abortSignal: abort.signal });
+  const controllers = assembleControllers({
+    ...watching,
+    context,
+    caches,
+    metrics: metrics.controller,
+    abortSignal: abort.signal,
+  });
   const synced = (): boolean => Object.values(caches).every((cache) => cache.hasSynced());
   const [host = '', port = '8080'] = values['metrics-address'].split(/:(?=\d+$)/);
   const server = await startHealthServer({
@@ -92,14 +125,22 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
     logger,
     endpoints: {
       '/healthz': () => ({ status: 200, body: 'ok' }),
-      '/readyz': () => (synced() ? { status: 200, body: 'ok' } : { status: 503, body: 'the caches are not filled yet' }),
+      '/readyz': () =>
+        synced() ? { status: 200, body: 'ok' } : { status: 503, body: 'the caches are not filled yet' },
       '/metrics': async () => ({ status: 200, body: await metrics.scrape(), contentType: metrics.contentType }),
     },
   });
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   const outcome = await runManager(
-    { always: [...runnables, { name: 'events', run: (signal) => recorder.run(signal) }], whileLeading: controllers, ...(elects ? { elector } : {}), clock, logger, abort },
+    {
+      always: [...runnables, { name: 'events', run: (signal) => recorder.run(signal) }],
+      whileLeading: controllers,
+      ...(elects ? { elector } : {}),
+      clock,
+      logger,
+      abort,
+    },
     stop.signal,
   );
   await server.close();

@@ -93,7 +93,16 @@ async function openRemote(log: Log, kubeconfig: string): Promise<DemoBed> {
   log(`installing Belay by its chart into the cluster of ${kubeconfig}`);
   const sets = ['--set', `image.repository=${repository}`, '--set', `image.digest=${digest}`];
   const chart = join(root, 'helm/belay');
-  const args = ['upgrade', '--install', 'belay', chart, '--namespace=belay-system', '--create-namespace', '--wait', ...sets];
+  const args = [
+    'upgrade',
+    '--install',
+    'belay',
+    chart,
+    '--namespace=belay-system',
+    '--create-namespace',
+    '--wait',
+    ...sets,
+  ];
   await run(['helm', ...args], { timeoutMs: 300_000, env: { KUBECONFIG: kubeconfig } });
   const snapshotClass = process.env['SNAPSHOT_CLASS'];
   return {
@@ -118,5 +127,7 @@ function variableOf(image: string): string {
 function requireImage(variable: string): string {
   const image = process.env[variable] ?? '';
   if (/@sha256:[0-9a-f]{64}$/.test(image)) return image;
-  throw new Error(`with KUBECONFIG, name the image by digest in ${variable}: push what test/portal/images.ts builds; unset KUBECONFIG for a local cluster`);
+  throw new Error(
+    `with KUBECONFIG, name the image by digest in ${variable}: push what test/portal/images.ts builds; unset KUBECONFIG for a local cluster`,
+  );
 }

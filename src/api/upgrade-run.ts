@@ -120,7 +120,9 @@ const runSetting = c.object('One change of configuration, resolved.', {
 const runGroup = c.object('The ServerGroup as it was when the run was made.', {
   name: c.objectName('name is its name.'),
   uid: c.nonEmpty('uid is its UID.', 64),
-  from: c.text('from is the version it ran, when it is known; groups differ after a run that was superseded.', 64).optional(),
+  from: c
+    .text('from is the version it ran, when it is known; groups differ after a run that was superseded.', 64)
+    .optional(),
   servers: c.atomicList('servers are its servers.', runServer, { max: 128 }),
   drain: drainPolicy,
   snapshot: snapshotPolicy.optional(),

@@ -24,12 +24,25 @@ export interface Caches {
 
 /** Says something about an object where `kubectl describe` shows it; never blocks and never fails. */
 export interface Announcer {
-  announce(object: { apiVersion: string; kind: string; metadata: { name: string; namespace?: string; uid?: string } }, type: 'Normal' | 'Warning', reason: string, action: string, note: string): void;
+  announce(
+    object: { apiVersion: string; kind: string; metadata: { name: string; namespace?: string; uid?: string } },
+    type: 'Normal' | 'Warning',
+    reason: string,
+    action: string,
+    note: string,
+  ): void;
 }
 
 /** What the drivers know stands in the way, beyond what the objects tell. */
 export interface PreflightChecks {
-  findProblems(context: RunContext, groups: readonly ServerGroup[], pools: readonly Pool[], suites: readonly ProbeSuite[], package_: Package, signal: AbortSignal): Promise<Problem[]>;
+  findProblems(
+    context: RunContext,
+    groups: readonly ServerGroup[],
+    pools: readonly Pool[],
+    suites: readonly ProbeSuite[],
+    package_: Package,
+    signal: AbortSignal,
+  ): Promise<Problem[]>;
 }
 
 /** What every controller works with. */

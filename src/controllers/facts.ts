@@ -18,7 +18,9 @@ import type { ControllerContext } from './context.ts';
 /** A set may name thousands of workloads; the API server is not asked for all at once. */
 const readsAtOnce = 16;
 
-export type Facts = { readonly kind: 'facts'; readonly input: PlanInput } | { readonly kind: 'missing'; readonly problems: Problem[] };
+export type Facts =
+  | { readonly kind: 'facts'; readonly input: PlanInput }
+  | { readonly kind: 'missing'; readonly problems: Problem[] };
 
 interface Workload {
   readonly images: Readonly<Record<string, string>>;
@@ -29,22 +31,49 @@ interface Workload {
 export async function gatherFacts(context: ControllerContext, set: UpgradeSet, signal: AbortSignal): Promise<Facts> {
   const missing: Problem[] = [];
   const { namespace } = set.metadata;
-  const pick = <T extends KubeObject>(cache: CacheReader<T>, kind: string, name: string, object: string, field: string): T[] => {
+  const pick = <T extends KubeObject>(
+    cache: CacheReader<T>,
+    kind: string,
+    name: string,
+    object: string,
+    field: string,
+  ): T[] => {
     const found = cache.get({ name, ...(namespace === undefined ? {} : { namespace }) });
     if (found !== undefined) return [found];
-    missing.push({ reason: 'ReferenceNotFound', object, field, message: `${kind} "${name}" does not exist: create it, or correct the name` });
+    missing.push({
+      reason: 'ReferenceNotFound',
+      object,
+      field,
+      message: `${kind} "${name}" does not exist: create it, or correct the name`,
+    });
     return [];
   };
   const self = `upgradeset/${set.metadata.name}`;
-  const [package_] = pick(context.caches.packages, 'Package', set.spec.package, self, 'spec.package').map(decodePackage);
-  const groups = set.spec.serverGroups.flatMap((name) => pick(context.caches.serverGroups, 'ServerGroup', name, self, 'spec.serverGroups')).map(decodeServerGroup);
+  const [package_] = pick(context.caches.packages, 'Package', set.spec.package, self, 'spec.package').map(
+    decodePackage,
+  );
+  const groups = set.spec.serverGroups
+    .flatMap((name) => pick(context.caches.serverGroups, 'ServerGroup', name, self, 'spec.serverGroups'))
+    .map(decodeServerGroup);
   const named = groups.flatMap((group) => [
     ...(group.spec.probes === undefined ? [] : [{ kind: 'suite' as const, name: group.spec.probes, of: group }]),
-    ...group.spec.servers.flatMap((server) => (server.pools ?? []).map((pool) => ({ kind: 'pool' as const, name: pool.name, of: group }))),
+    ...group.spec.servers.flatMap((server) =>
+      (server.pools ?? []).map((pool) => ({ kind: 'pool' as const, name: pool.name, of: group })),
+    ),
   ]);
   const unique = [...new Map(named.map((reference) => [`${reference.kind}/${reference.name}`, reference])).values()];
-  const pools = unique.filter((reference) => reference.kind === 'pool').flatMap(({ name, of }) => pick(context.caches.pools, 'Pool', name, `servergroup/${of.metadata.name}`, 'spec.servers.pools')).map(decodePool);
-  const suites = unique.filter((reference) => reference.kind === 'suite').flatMap(({ name, of }) => pick(context.caches.probeSuites, 'ProbeSuite', name, `servergroup/${of.metadata.name}`, 'spec.probes')).map(decodeProbeSuite);
+  const pools = unique
+    .filter((reference) => reference.kind === 'pool')
+    .flatMap(({ name, of }) =>
+      pick(context.caches.pools, 'Pool', name, `servergroup/${of.metadata.name}`, 'spec.servers.pools'),
+    )
+    .map(decodePool);
+  const suites = unique
+    .filter((reference) => reference.kind === 'suite')
+    .flatMap(({ name, of }) =>
+      pick(context.caches.probeSuites, 'ProbeSuite', name, `servergroup/${of.metadata.name}`, 'spec.probes'),
+    )
+    .map(decodeProbeSuite);
   if (package_ === undefined || missing.length > 0) return { kind: 'missing', problems: missing };
   return { kind: 'facts', input: await complete(context, { set, package: package_, groups, pools, suites }, signal) };
 }
@@ -54,7 +83,11 @@ export function observerOf(set: UpgradeSet): RunContext {
   const { namespace = '', name, uid = '' } = set.metadata;
   const account = set.spec.serviceAccountName;
   return {
-    namespace, run: name, runUID: uid, upgradeSet: name, handles: {},
+    namespace,
+    run: name,
+    runUID: uid,
+    upgradeSet: name,
+    handles: {},
     user: account === undefined ? undefined : `system:serviceaccount:${namespace}:${account}`,
   };
 }
@@ -68,23 +101,36 @@ async function complete(
   const limit = pLimit(readsAtOnce);
   const namespace = base.set.metadata.namespace ?? '';
   await Promise.all(
-    base.groups.flatMap((group) => group.spec.servers).map(({ workload }) =>
-      limit(async () => {
-        const seen = await readWorkload(context, namespace, workload, signal);
-        if (seen !== undefined) workloads.set(`${workload.kind}/${workload.name}`, seen);
-      }),
-    ),
+    base.groups
+      .flatMap((group) => group.spec.servers)
+      .map(({ workload }) =>
+        limit(async () => {
+          const seen = await readWorkload(context, namespace, workload, signal);
+          if (seen !== undefined) workloads.set(`${workload.kind}/${workload.name}`, seen);
+        }),
+      ),
   );
   const cannotHold: string[] = [];
   const members = new Map<string, number>();
   await Promise.all(
     base.pools.map(async (pool) => {
-      const seen = await context.drivers.pools.observe(observerOf(base.set), pool.metadata.name, membersIn(base.groups, pool.metadata.name), signal);
+      const seen = await context.drivers.pools.observe(
+        observerOf(base.set),
+        pool.metadata.name,
+        membersIn(base.groups, pool.metadata.name),
+        signal,
+      );
       if (!seen.canHold) cannotHold.push(pool.metadata.name);
       members.set(pool.metadata.name, seen.members.length);
     }),
   );
-  return { ...base, workloads, cannotHold, members, ...sourceVersion(context, base.set, base.groups, workloads, base.package) };
+  return {
+    ...base,
+    workloads,
+    cannotHold,
+    members,
+    ...sourceVersion(context, base.set, base.groups, workloads, base.package),
+  };
 }
 
 export function membersIn(groups: readonly ServerGroup[], pool: string): MemberRef[] {
@@ -92,47 +138,83 @@ export function membersIn(groups: readonly ServerGroup[], pool: string): MemberR
     group.spec.servers.flatMap((server) =>
       (server.pools ?? [])
         .filter((membership) => membership.name === pool)
-        .map((membership) => ({ pool, member: membership.member ?? server.name, workload: { kind: server.workload.kind, name: server.workload.name } })),
+        .map((membership) => ({
+          pool,
+          member: membership.member ?? server.name,
+          workload: { kind: server.workload.kind, name: server.workload.name },
+        })),
     ),
   );
 }
 
-async function readWorkload(context: ControllerContext, namespace: string, workload: { kind: string; name: string }, signal: AbortSignal): Promise<Workload | undefined> {
+async function readWorkload(
+  context: ControllerContext,
+  namespace: string,
+  workload: { kind: string; name: string },
+  signal: AbortSignal,
+): Promise<Workload | undefined> {
   const resource = workload.kind === 'StatefulSet' ? statefulSets : deployments;
   const found = await context.client.find(resource, { namespace, name: workload.name }, signal);
   if (found === undefined) return undefined;
   const { template, replicas = 1 } = found.spec;
   return {
-    images: Object.fromEntries((template.spec?.containers ?? []).map((container) => [container.name, container.image ?? ''])),
+    images: Object.fromEntries(
+      (template.spec?.containers ?? []).map((container) => [container.name, container.image ?? '']),
+    ),
     replicas,
-    versionLabel: template.metadata?.labels?.['app.kubernetes.io/version'] ?? found.metadata.labels?.['app.kubernetes.io/version'] ?? '',
+    versionLabel:
+      template.metadata?.labels?.['app.kubernetes.io/version'] ??
+      found.metadata.labels?.['app.kubernetes.io/version'] ??
+      '',
   };
 }
 
 /** The package whose images every server runs; else the version their labels agree on; else unknown. */
 export function sourceVersion(
-  context: Pick<ControllerContext, 'caches'>, set: UpgradeSet, groups: readonly ServerGroup[], workloads: ReadonlyMap<string, Workload>, wanted: Package,
+  context: Pick<ControllerContext, 'caches'>,
+  set: UpgradeSet,
+  groups: readonly ServerGroup[],
+  workloads: ReadonlyMap<string, Workload>,
+  wanted: Package,
 ): { from: string; fromPackage: string; versions: ReadonlyMap<string, string> } {
   const candidates = context.caches.packages
     .list(set.metadata.namespace)
     .map(decodePackage)
     .filter((candidate) => candidate.spec.product === wanted.spec.product && candidate.spec.images !== undefined);
-  const found = groups.map((group) => ({ group, match: candidates.find((candidate) => runs(candidate, group, workloads)) }));
-  const versions = new Map(found.flatMap(({ group, match }) => (match === undefined ? [] : [[group.metadata.name, match.spec.version]])));
+  const found = groups.map((group) => ({
+    group,
+    match: candidates.find((candidate) => runs(candidate, group, workloads)),
+  }));
+  const versions = new Map(
+    found.flatMap(({ group, match }) => (match === undefined ? [] : [[group.metadata.name, match.spec.version]])),
+  );
   // Not yet upgraded groups tell the version to go back to; after an attempt was superseded some are ahead.
-  const behind = found.findLast(({ match }) => match !== undefined && match.metadata.name !== wanted.metadata.name)?.match;
+  const behind = found.findLast(
+    ({ match }) => match !== undefined && match.metadata.name !== wanted.metadata.name,
+  )?.match;
   if (behind !== undefined) return { from: behind.spec.version, fromPackage: behind.metadata.name, versions };
-  const labels = new Set(groups.flatMap((group) => group.spec.servers).map(({ workload }) => workloads.get(`${workload.kind}/${workload.name}`)?.versionLabel ?? ''));
+  const labels = new Set(
+    groups
+      .flatMap((group) => group.spec.servers)
+      .map(({ workload }) => workloads.get(`${workload.kind}/${workload.name}`)?.versionLabel ?? ''),
+  );
   const [label] = labels;
   return { from: labels.size === 1 && label !== undefined ? label : '', fromPackage: '', versions };
 }
 
 /** Does every server of the group run this package's images? */
-export function runs(package_: Package, group: ServerGroup, workloads: ReadonlyMap<string, Pick<Workload, 'images'>>): boolean {
+export function runs(
+  package_: Package,
+  group: ServerGroup,
+  workloads: ReadonlyMap<string, Pick<Workload, 'images'>>,
+): boolean {
   return group.spec.servers.every((server) => {
     const seen = workloads.get(`${server.workload.kind}/${server.workload.name}`);
     if (seen === undefined) return false;
     const images = imagesFor(package_.spec.images ?? {}, server.role, Object.keys(seen.images));
-    return Object.keys(images).length > 0 && Object.entries(images).every(([container, image]) => seen.images[container] === image);
+    return (
+      Object.keys(images).length > 0 &&
+      Object.entries(images).every(([container, image]) => seen.images[container] === image)
+    );
   });
 }

@@ -21,7 +21,12 @@ const poolMs = 30_000;
 
 const settled: ReconcileResult = { kind: 'settled' };
 
-function conditionsOf(ready: boolean, reason: string, message: string, generation: number | undefined): WantedCondition[] {
+function conditionsOf(
+  ready: boolean,
+  reason: string,
+  message: string,
+  generation: number | undefined,
+): WantedCondition[] {
   const said = { reason, message, observedGeneration: generation ?? 1 };
   return [
     { type: 'Ready', status: ready ? 'True' : 'False', ...said },
@@ -37,25 +42,45 @@ export async function reconcileDecision(context: ControllerContext, name: Object
   const { phase, message } = judge(context, decision);
   // What was accepted stays accepted: the audit list must not change when the run goes on.
   if (decision.status?.phase === 'Accepted') return settled;
-  const conditions = mergeConditions(decision.status?.conditions, conditionsOf(phase === 'Accepted', phase, message, decision.metadata.generation), formatInstant(context.now()));
-  await patchStatus(context.client, decisions, decision, { observedGeneration: decision.metadata.generation ?? 1, conditions, phase, message });
+  const conditions = mergeConditions(
+    decision.status?.conditions,
+    conditionsOf(phase === 'Accepted', phase, message, decision.metadata.generation),
+    formatInstant(context.now()),
+  );
+  await patchStatus(context.client, decisions, decision, {
+    observedGeneration: decision.metadata.generation ?? 1,
+    conditions,
+    phase,
+    message,
+  });
   return settled;
 }
 
-function judge(context: ControllerContext, decision: ReturnType<typeof decodeDecision>): { phase: NonNullable<DecisionStatus['phase']>; message: string } {
+function judge(
+  context: ControllerContext,
+  decision: ReturnType<typeof decodeDecision>,
+): { phase: NonNullable<DecisionStatus['phase']>; message: string } {
   const { namespace } = decision.metadata;
-  const found = context.caches.upgradeRuns.get({ name: decision.spec.run, ...(namespace === undefined ? {} : { namespace }) });
+  const found = context.caches.upgradeRuns.get({
+    name: decision.spec.run,
+    ...(namespace === undefined ? {} : { namespace }),
+  });
   if (found === undefined) return { phase: 'Pending', message: `UpgradeRun "${decision.spec.run}" does not exist` };
   const run = decodeUpgradeRun(found);
   const reason = voidReason(decision, run, context.now());
   if (reason !== '') return { phase: 'Void', message: reason };
   if (isEnded(run.status?.phase)) return { phase: 'Void', message: `the run is over: ${run.status?.phase ?? ''}` };
   const first = validDecisions(context, run).find((other) => other.choice === decision.spec.choice);
-  if (first !== undefined && first.name !== decision.metadata.name) return { phase: 'Void', message: `Decision ${first.name} came first` };
+  if (first !== undefined && first.name !== decision.metadata.name)
+    return { phase: 'Void', message: `Decision ${first.name} came first` };
   return { phase: 'Accepted', message: 'first valid decision' };
 }
 
-export async function reconcileGroup(context: ControllerContext, name: ObjectName, signal: AbortSignal): Promise<ReconcileResult> {
+export async function reconcileGroup(
+  context: ControllerContext,
+  name: ObjectName,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
   const cached = context.caches.serverGroups.get(name);
   if (cached === undefined) return settled;
   const group = decodeServerGroup(cached);
@@ -64,38 +89,73 @@ export async function reconcileGroup(context: ControllerContext, name: ObjectNam
   return settled;
 }
 
-async function groupStatus(context: ControllerContext, group: ServerGroup, signal: AbortSignal): Promise<ServerGroupStatus> {
+async function groupStatus(
+  context: ControllerContext,
+  group: ServerGroup,
+  signal: AbortSignal,
+): Promise<ServerGroupStatus> {
   const { namespace = '' } = group.metadata;
   const workloads = new Map<string, { images: Record<string, string>; replicas: number; ready: number }>();
   const missing: string[] = [];
   for (const { workload } of group.spec.servers) {
-    const found = await context.client.find(workload.kind === 'StatefulSet' ? statefulSets : deployments, { namespace, name: workload.name }, signal);
+    const found = await context.client.find(
+      workload.kind === 'StatefulSet' ? statefulSets : deployments,
+      { namespace, name: workload.name },
+      signal,
+    );
     if (found === undefined) missing.push(`${workload.kind}/${workload.name}`);
-    else workloads.set(`${workload.kind}/${workload.name}`, { images: Object.fromEntries((found.spec.template.spec?.containers ?? []).map((container) => [container.name, container.image ?? ''])), replicas: found.spec.replicas ?? 1, ready: found.status?.readyReplicas ?? 0 });
+    else
+      workloads.set(`${workload.kind}/${workload.name}`, {
+        images: Object.fromEntries(
+          (found.spec.template.spec?.containers ?? []).map((container) => [container.name, container.image ?? '']),
+        ),
+        replicas: found.spec.replicas ?? 1,
+        ready: found.status?.readyReplicas ?? 0,
+      });
   }
-  const known = context.caches.packages.list(namespace).map(decodePackage).filter((candidate) => group.spec.product === undefined || candidate.spec.product === group.spec.product);
+  const known = context.caches.packages
+    .list(namespace)
+    .map(decodePackage)
+    .filter((candidate) => group.spec.product === undefined || candidate.spec.product === group.spec.product);
   const version = known.find((candidate) => runs(candidate, group, workloads))?.spec.version;
   const lock = group.status?.lock;
   const ready = missing.length === 0;
-  const message = ready ? (version === undefined ? 'no Package has the images that run' : `version ${version} runs`) : `not there: ${missing.join(', ')}`;
+  const message = ready
+    ? version === undefined
+      ? 'no Package has the images that run'
+      : `version ${version} runs`
+    : `not there: ${missing.join(', ')}`;
   const reason = ready ? 'UpToDate' : 'ReferenceNotFound';
   return {
     ...group.status,
     observedGeneration: group.metadata.generation ?? 1,
-    conditions: mergeConditions(group.status?.conditions, conditionsOf(ready, reason, message, group.metadata.generation), formatInstant(context.now())),
+    conditions: mergeConditions(
+      group.status?.conditions,
+      conditionsOf(ready, reason, message, group.metadata.generation),
+      formatInstant(context.now()),
+    ),
     phase: lock !== undefined ? 'Upgrading' : ready ? 'Ready' : 'Degraded',
     version: version ?? '',
-    servers: group.spec.servers.map((server) => ({ name: server.name, state: serverState(workloads.get(`${server.workload.kind}/${server.workload.name}`)) })),
+    servers: group.spec.servers.map((server) => ({
+      name: server.name,
+      state: serverState(workloads.get(`${server.workload.kind}/${server.workload.name}`)),
+    })),
   };
 }
 
-function serverState(seen: { replicas: number; ready: number } | undefined): 'Running' | 'Stopped' | 'Degraded' | 'Unknown' {
+function serverState(
+  seen: { replicas: number; ready: number } | undefined,
+): 'Running' | 'Stopped' | 'Degraded' | 'Unknown' {
   if (seen === undefined) return 'Unknown';
   if (seen.replicas === 0) return 'Stopped';
   return seen.ready >= seen.replicas ? 'Running' : 'Degraded';
 }
 
-export async function reconcilePool(context: ControllerContext, name: ObjectName, signal: AbortSignal): Promise<ReconcileResult> {
+export async function reconcilePool(
+  context: ControllerContext,
+  name: ObjectName,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
   const cached = context.caches.pools.get(name);
   if (cached === undefined) return settled;
   const pool = decodePool(cached);
@@ -107,11 +167,19 @@ export async function reconcilePool(context: ControllerContext, name: ObjectName
   const message = seen.reachable.known ? 'the load balancer answers' : seen.reachable.why;
   const status: PoolStatus = {
     observedGeneration: pool.metadata.generation ?? 1,
-    conditions: mergeConditions(pool.status?.conditions, conditionsOf(reachable, reachable ? 'UpToDate' : 'PoolUnobservable', message, pool.metadata.generation), formatInstant(context.now())),
+    conditions: mergeConditions(
+      pool.status?.conditions,
+      conditionsOf(reachable, reachable ? 'UpToDate' : 'PoolUnobservable', message, pool.metadata.generation),
+      formatInstant(context.now()),
+    ),
     serving: seen.members.filter((member) => member.state === 'Serving').length,
     total: seen.members.length,
     // Connections are left out: they change at every look, and every look would be a write.
-    members: seen.members.map((member) => ({ name: member.member, state: member.state, ...(member.foreign === '' ? {} : { message: member.foreign }) })),
+    members: seen.members.map((member) => ({
+      name: member.member,
+      state: member.state,
+      ...(member.foreign === '' ? {} : { message: member.foreign }),
+    })),
   };
   await patchStatus(context.client, pools, pool, status, { signal });
   return members.length === 0 ? settled : { kind: 'requeue', afterMs: poolMs };
@@ -123,7 +191,20 @@ export async function reconcilePackage(context: ControllerContext, name: ObjectN
   const package_ = decodePackage(cached);
   const { withdrawn } = package_.spec;
   const phase = withdrawn ? ('Withdrawn' as const) : ('Available' as const);
-  const conditions = mergeConditions(package_.status?.conditions, conditionsOf(!withdrawn, withdrawn ? 'PackageWithdrawn' : 'UpToDate', withdrawn ? 'spec.withdrawn is true' : 'available', package_.metadata.generation), formatInstant(context.now()));
-  await patchStatus(context.client, packages, package_, { observedGeneration: package_.metadata.generation ?? 1, conditions, phase });
+  const conditions = mergeConditions(
+    package_.status?.conditions,
+    conditionsOf(
+      !withdrawn,
+      withdrawn ? 'PackageWithdrawn' : 'UpToDate',
+      withdrawn ? 'spec.withdrawn is true' : 'available',
+      package_.metadata.generation,
+    ),
+    formatInstant(context.now()),
+  );
+  await patchStatus(context.client, packages, package_, {
+    observedGeneration: package_.metadata.generation ?? 1,
+    conditions,
+    phase,
+  });
   return settled;
 }

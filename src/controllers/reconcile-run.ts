@@ -25,7 +25,13 @@ const passesPerTurn = 50;
 
 const runs: Resource<UpgradeRun> = upgradeRuns;
 
-export async function reconcileRun(context: ControllerContext, memory: { stopwatch: Stopwatch; pacer: Pacer }, name: ObjectName, signal: AbortSignal, logger: Logger): Promise<ReconcileResult> {
+export async function reconcileRun(
+  context: ControllerContext,
+  memory: { stopwatch: Stopwatch; pacer: Pacer },
+  name: ObjectName,
+  signal: AbortSignal,
+  logger: Logger,
+): Promise<ReconcileResult> {
   const cached = context.caches.upgradeRuns.get(name);
   if (cached === undefined) return { kind: 'settled' };
   if (isEnded(cached.status?.phase)) {
@@ -39,9 +45,14 @@ export async function reconcileRun(context: ControllerContext, memory: { stopwat
   const store = createRunStore(context.client, context.announcer);
   for (let pass = 0; pass < passesPerTurn; pass += 1) {
     const set = setOf(context, run);
-    if (set?.spec.dryRun === true && run.spec.purpose === 'Upgrade' && run.status?.started === undefined) return { kind: 'settled' };
+    if (set?.spec.dryRun === true && run.spec.purpose === 'Upgrade' && run.status?.started === undefined)
+      return { kind: 'settled' };
     const input: PassInput = {
-      run, store, ...memory, signal, logger,
+      run,
+      store,
+      ...memory,
+      signal,
+      logger,
       drivers: context.drivers,
       now: context.now,
       decisions: validDecisions(context, run),
@@ -64,12 +75,16 @@ export async function reconcileRun(context: ControllerContext, memory: { stopwat
 
 /** A run that is over has nothing to undo: it may be deleted also where no controller is left to ask. */
 async function letGo(context: ControllerContext, run: UpgradeRun, signal: AbortSignal): Promise<void> {
-  if (run.metadata.finalizers?.includes(finalizer) === true) await removeFinalizer(context.client, runs, run, finalizer, { signal });
+  if (run.metadata.finalizers?.includes(finalizer) === true)
+    await removeFinalizer(context.client, runs, run, finalizer, { signal });
 }
 
 function setOf(context: ControllerContext, run: UpgradeRun): UpgradeSet | undefined {
   const { namespace } = run.metadata;
-  const set = context.caches.upgradeSets.get({ name: run.spec.upgradeSet, ...(namespace === undefined ? {} : { namespace }) });
+  const set = context.caches.upgradeSets.get({
+    name: run.spec.upgradeSet,
+    ...(namespace === undefined ? {} : { namespace }),
+  });
   return set === undefined || set.metadata.uid !== run.spec.upgradeSetUID ? undefined : decodeUpgradeSet(set);
 }
 
@@ -82,7 +97,8 @@ function intentOf(context: ControllerContext, run: UpgradeRun, set: UpgradeSet |
     const outOfTime = context.now() > parseInstant(deletedAt) + parseDuration(finalizeTimeout);
     return { paused: false, end: 'Delete', outOfTime };
   }
-  if (validDecisions(context, run).some((decision) => decision.choice === 'Abort' && decision.approved)) return { paused, end: 'Abort' };
+  if (validDecisions(context, run).some((decision) => decision.choice === 'Abort' && decision.approved))
+    return { paused, end: 'Abort' };
   if (run.spec.purpose === 'Upgrade' && wanted !== run.spec.package) {
     // Asked for what ran before: the way back is shorter than forward and back.
     return { paused, end: wanted === run.spec.from.package ? 'Abort' : 'Supersede' };

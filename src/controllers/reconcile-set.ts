@@ -25,7 +25,12 @@ const recheckMs = 30_000;
 
 const sets: Resource<UpgradeSet> = upgradeSets;
 
-export async function reconcileSet(context: ControllerContext, name: ObjectName, signal: AbortSignal, logger: Logger): Promise<ReconcileResult> {
+export async function reconcileSet(
+  context: ControllerContext,
+  name: ObjectName,
+  signal: AbortSignal,
+  logger: Logger,
+): Promise<ReconcileResult> {
   const cached = context.caches.upgradeSets.get(name);
   if (cached === undefined) return { kind: 'settled' };
   const set = decodeUpgradeSet(cached);
@@ -36,8 +41,11 @@ export async function reconcileSet(context: ControllerContext, name: ObjectName,
   await pruneHistory(context, set, runs);
   // The run just made may not be in the cache yet: it is asked for by itself.
   const isAtRest = [...runs, ...(state.kind === 'run' ? [state.run] : [])].every((run) => isEnded(run.status?.phase));
-  if (isAtRest && runs.length > 0 && set.metadata.finalizers?.includes(finalizer) === true) await removeFinalizer(context.client, sets, set, finalizer, { signal });
-  return state.kind === 'problems' || state.kind === 'blocked' ? { kind: 'requeue', afterMs: recheckMs } : { kind: 'settled' };
+  if (isAtRest && runs.length > 0 && set.metadata.finalizers?.includes(finalizer) === true)
+    await removeFinalizer(context.client, sets, set, finalizer, { signal });
+  return state.kind === 'problems' || state.kind === 'blocked'
+    ? { kind: 'requeue', afterMs: recheckMs }
+    : { kind: 'settled' };
 }
 
 /** Runs of this very set, oldest first; a set of the same name that was deleted had others. */
@@ -54,10 +62,20 @@ function numberOf(run: UpgradeRun): number {
   return Number(/^-(\d+)/.exec(run.metadata.name.slice(run.spec.upgradeSet.length))?.[1] ?? 0);
 }
 
-async function findState(context: ControllerContext, set: UpgradeSet, runs: readonly UpgradeRun[], signal: AbortSignal, logger: Logger): Promise<SetState> {
+async function findState(
+  context: ControllerContext,
+  set: UpgradeSet,
+  runs: readonly UpgradeRun[],
+  signal: AbortSignal,
+  logger: Logger,
+): Promise<SetState> {
   const upgrades = runs.filter((run) => run.spec.purpose === 'Upgrade');
   const latest = upgrades.at(-1);
-  const shown = (run: UpgradeRun): SetState => ({ kind: 'run', run, child: runs.findLast((other) => other !== run && numberOf(other) === numberOf(run)) });
+  const shown = (run: UpgradeRun): SetState => ({
+    kind: 'run',
+    run,
+    child: runs.findLast((other) => other !== run && numberOf(other) === numberOf(run)),
+  });
   if (latest !== undefined && !isEnded(latest.status?.phase)) return shown(latest);
   if (latest !== undefined && isSpent(set, latest)) return shown(latest);
   const taken = groupTakenBy(context, set);
@@ -66,7 +84,9 @@ async function findState(context: ControllerContext, set: UpgradeSet, runs: read
   if (facts.kind === 'missing') return { kind: 'problems', problems: facts.problems };
   const { input } = facts;
   if (input.groups.every((group) => runsPackage(input.package, group, input.workloads))) {
-    return latest?.status?.phase === 'Completed' && latest.spec.package === input.package.metadata.name ? shown(latest) : { kind: 'atTarget', version: input.package.spec.version };
+    return latest?.status?.phase === 'Completed' && latest.spec.package === input.package.metadata.name
+      ? shown(latest)
+      : { kind: 'atTarget', version: input.package.spec.version };
   }
   return planOrRefuse(context, input, upgrades, signal, logger);
 }
@@ -81,20 +101,34 @@ async function planOrRefuse(
   const { set } = input;
   const problems = [...accountProblems(context, set), ...findProblems(input)];
   if (problems.length === 0) {
-    problems.push(...(await context.preflight.findProblems(observerOf(set), input.groups, input.pools, input.suites, input.package, signal)));
+    problems.push(
+      ...(await context.preflight.findProblems(
+        observerOf(set),
+        input.groups,
+        input.pools,
+        input.suites,
+        input.package,
+        signal,
+      )),
+    );
   }
   if (problems.length > 0) return { kind: 'problems', problems };
   const spec = computeRun(input, sha256);
-  if (spec.steps.length > 512) throw new TerminalError('PlanTooLarge', `the plan has ${spec.steps.length} steps, at most 512 fit: split the set`);
+  if (spec.steps.length > 512)
+    throw new TerminalError('PlanTooLarge', `the plan has ${spec.steps.length} steps, at most 512 fit: split the set`);
   const guarded = (await addFinalizer(context.client, sets, set, finalizer)) ?? set;
   const { namespace, name, uid = '' } = guarded.metadata;
   const next = Math.max(0, ...upgrades.map(numberOf)) + 1;
   logger.info('Creating run', { run: `${name}-${next}`, planHash: spec.planHash, steps: spec.steps.length });
   const run = await createRun(context.client, {
-    namespace, name: `${name}-${next}`, spec,
+    namespace,
+    name: `${name}-${next}`,
+    spec,
     labels: { [setLabel]: name },
     annotations: { [askedAnnotation]: askedBy(set) },
-    ownerReferences: [{ apiVersion: set.apiVersion, kind: set.kind, name, uid, controller: true, blockOwnerDeletion: true }],
+    ownerReferences: [
+      { apiVersion: set.apiVersion, kind: set.kind, name, uid, controller: true, blockOwnerDeletion: true },
+    ],
   });
   return { kind: 'run', run, child: undefined };
 }
@@ -108,13 +142,29 @@ function isSpent(set: UpgradeSet, latest: UpgradeRun): boolean {
 
 /** Pausing, housekeeping and dry runs ask for nothing new. */
 function askedBy(set: UpgradeSet): string {
-  const { paused: _paused, dryRun: _dryRun, historyLimit: _historyLimit, finalizeTimeout: _finalizeTimeout, ...asked } = set.spec;
+  const {
+    paused: _paused,
+    dryRun: _dryRun,
+    historyLimit: _historyLimit,
+    finalizeTimeout: _finalizeTimeout,
+    ...asked
+  } = set.spec;
   return sha256(canonicalJson(asked)).slice('sha256:'.length, 'sha256:'.length + 16);
 }
 
-function accountProblems(context: ControllerContext, set: UpgradeSet): { reason: string; object: string; field: string; message: string }[] {
+function accountProblems(
+  context: ControllerContext,
+  set: UpgradeSet,
+): { reason: string; object: string; field: string; message: string }[] {
   if (!context.requireServiceAccount || set.spec.serviceAccountName !== undefined) return [];
-  return [{ reason: 'ServiceAccountRequired', object: `upgradeset/${set.metadata.name}`, field: 'spec.serviceAccountName', message: 'this installation requires one: name an account that may change these workloads' }];
+  return [
+    {
+      reason: 'ServiceAccountRequired',
+      object: `upgradeset/${set.metadata.name}`,
+      field: 'spec.serviceAccountName',
+      message: 'this installation requires one: name an account that may change these workloads',
+    },
+  ];
 }
 
 /** Of two sets that name a group, the older one has it. */
@@ -124,23 +174,46 @@ function groupTakenBy(context: ControllerContext, set: UpgradeSet): SetState | u
     if (other.metadata.uid === uid) continue;
     const shared = set.spec.serverGroups.find((group) => (other.spec.serverGroups ?? []).includes(group));
     if (shared === undefined) continue;
-    const age = (other.metadata.creationTimestamp ?? '') < creationTimestamp || ((other.metadata.creationTimestamp ?? '') === creationTimestamp && other.metadata.name < name);
-    if (age) return { kind: 'blocked', object: `upgradeset/${other.metadata.name}`, message: `group ${shared} belongs to UpgradeSet ${other.metadata.name}, which is older: take it out of one of the two` };
+    const age =
+      (other.metadata.creationTimestamp ?? '') < creationTimestamp ||
+      ((other.metadata.creationTimestamp ?? '') === creationTimestamp && other.metadata.name < name);
+    if (age)
+      return {
+        kind: 'blocked',
+        object: `upgradeset/${other.metadata.name}`,
+        message: `group ${shared} belongs to UpgradeSet ${other.metadata.name}, which is older: take it out of one of the two`,
+      };
   }
   for (const group of set.spec.serverGroups) {
     const cached = context.caches.serverGroups.get({ name: group, ...(namespace === undefined ? {} : { namespace }) });
     const lock = cached === undefined ? undefined : decodeServerGroup(cached).status?.lock;
     if (lock === undefined) continue;
-    const holder = context.caches.upgradeRuns.get({ name: lock.run, ...(namespace === undefined ? {} : { namespace }) });
-    if (holder !== undefined && holder.metadata.uid === lock.uid && holder.spec.upgradeSetUID !== uid && !isEnded(holder.status?.phase)) {
-      return { kind: 'blocked', object: `upgraderun/${lock.run}`, message: `run ${lock.run} works on group ${group}: it is waited for` };
+    const holder = context.caches.upgradeRuns.get({
+      name: lock.run,
+      ...(namespace === undefined ? {} : { namespace }),
+    });
+    if (
+      holder !== undefined &&
+      holder.metadata.uid === lock.uid &&
+      holder.spec.upgradeSetUID !== uid &&
+      !isEnded(holder.status?.phase)
+    ) {
+      return {
+        kind: 'blocked',
+        object: `upgraderun/${lock.run}`,
+        message: `run ${lock.run} works on group ${group}: it is waited for`,
+      };
     }
   }
   return undefined;
 }
 
 /** Gone only when no run of it acts any more: the run undoes what it did within finalizeTimeout, then hands over. */
-async function finalize(context: ControllerContext, set: UpgradeSet, runs: readonly UpgradeRun[]): Promise<ReconcileResult> {
+async function finalize(
+  context: ControllerContext,
+  set: UpgradeSet,
+  runs: readonly UpgradeRun[],
+): Promise<ReconcileResult> {
   if (runs.some((run) => !isEnded(run.status?.phase))) return { kind: 'settled' };
   await removeFinalizer(context.client, sets, set, finalizer);
   return { kind: 'settled' };
@@ -152,7 +225,11 @@ async function pruneHistory(context: ControllerContext, set: UpgradeSet, runs: r
   const [victim] = runs.filter((run) => old.has(numberOf(run)) && isEnded(run.status?.phase));
   if (victim === undefined) return;
   const { namespace, name, uid } = victim.metadata;
-  await context.client.delete(upgradeRuns, { name, ...(namespace === undefined ? {} : { namespace }) }, uid === undefined ? {} : { uid });
+  await context.client.delete(
+    upgradeRuns,
+    { name, ...(namespace === undefined ? {} : { namespace }) },
+    uid === undefined ? {} : { uid },
+  );
 }
 
 function sha256(text: string): string {

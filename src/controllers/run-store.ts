@@ -41,7 +41,11 @@ async function replaceStatus(client: KubeClient, run: UpgradeRun, status: Upgrad
   try {
     return decodeUpgradeRun(await client.replace(runs, { ...run, status }, { subresource: 'status' }));
   } catch (error) {
-    if (isConflict(error)) throw new RetryError('Conflict', `UpgradeRun "${run.metadata.name}" was written by somebody else`, { cause: error, afterMs: 50 });
+    if (isConflict(error))
+      throw new RetryError('Conflict', `UpgradeRun "${run.metadata.name}" was written by somebody else`, {
+        cause: error,
+        afterMs: 50,
+      });
     throw error;
   }
 }
@@ -56,9 +60,17 @@ interface NewRun {
 }
 
 /** The run of that name: made now, or by a pass that was stopped before it could say so. */
-export async function createRun(client: KubeClient, { namespace, name, spec, labels, annotations = {}, ownerReferences }: NewRun): Promise<UpgradeRun> {
+export async function createRun(
+  client: KubeClient,
+  { namespace, name, spec, labels, annotations = {}, ownerReferences }: NewRun,
+): Promise<UpgradeRun> {
   const place = { name, ...(namespace === undefined ? {} : { namespace }) };
-  const object = { apiVersion: `${apiGroup}/${apiVersion}`, kind: 'UpgradeRun', metadata: { ...place, labels, annotations, ownerReferences, finalizers: [finalizer] }, spec };
+  const object = {
+    apiVersion: `${apiGroup}/${apiVersion}`,
+    kind: 'UpgradeRun',
+    metadata: { ...place, labels, annotations, ownerReferences, finalizers: [finalizer] },
+    spec,
+  };
   try {
     return decodeUpgradeRun(await client.create(runs, object));
   } catch (error) {
@@ -73,11 +85,19 @@ function announceChanges(announcer: Announcer, before: UpgradeRun, after: Upgrad
   for (const entry of after.status?.steps ?? []) {
     if (old.get(entry.id) === entry.state) continue;
     const title = after.spec.steps.find((step) => step.id === entry.id)?.title ?? entry.id;
-    if (entry.state === 'Succeeded') announcer.announce(after, 'Normal', 'StepSucceeded', 'Step', `${title}: ${entry.message ?? ''}`);
-    if (entry.state === 'Failed') announcer.announce(after, 'Warning', 'StepFailed', 'Step', `${title}: ${entry.message ?? ''}`);
+    if (entry.state === 'Succeeded')
+      announcer.announce(after, 'Normal', 'StepSucceeded', 'Step', `${title}: ${entry.message ?? ''}`);
+    if (entry.state === 'Failed')
+      announcer.announce(after, 'Warning', 'StepFailed', 'Step', `${title}: ${entry.message ?? ''}`);
   }
   const phase = after.status?.phase;
   if (phase === undefined || phase === before.status?.phase) return;
   const bad = phase === 'Failed' || phase === 'RollingBack' || phase === 'AwaitingDecision';
-  announcer.announce(after, bad ? 'Warning' : 'Normal', phase, 'Run', after.status?.conditions?.find((condition) => condition.type === 'Ready')?.message ?? phase);
+  announcer.announce(
+    after,
+    bad ? 'Warning' : 'Normal',
+    phase,
+    'Run',
+    after.status?.conditions?.find((condition) => condition.type === 'Ready')?.message ?? phase,
+  );
 }

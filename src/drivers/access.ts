@@ -17,7 +17,8 @@ export function meaningOf(error: unknown, doing: string): unknown {
   const message = `${doing}: ${error.message}`;
   const { status } = error;
   // Waits for a person until the step's deadline: a missing permission is granted faster than an upgrade is undone.
-  if (status === 403) return new RetryError('Forbidden', `${message}; grant the permission`, { cause: error, afterMs: 10_000 });
+  if (status === 403)
+    return new RetryError('Forbidden', `${message}; grant the permission`, { cause: error, afterMs: 10_000 });
   if (status === 422 || status === 400) return new PauseError('RefusedByServer', message, { cause: error });
   const reason = reasonOf(error);
   return new RetryError(reason, message, {

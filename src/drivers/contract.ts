@@ -30,19 +30,44 @@ export interface Operation extends RunContext {
 
 /** Rules for every driver: `observe` never writes; `request` never blocks on the outcome, is idempotent, ends within 5 s or by the signal. */
 export interface PoolDriver {
-  observe(context: RunContext, pool: string, members: readonly MemberRef[], signal: AbortSignal): Promise<PoolObservation>;
-  request(operation: Operation, effect: EffectOf<'HoldMember' | 'DrainMember' | 'ServeMember'>, signal: AbortSignal): Promise<void>;
+  observe(
+    context: RunContext,
+    pool: string,
+    members: readonly MemberRef[],
+    signal: AbortSignal,
+  ): Promise<PoolObservation>;
+  request(
+    operation: Operation,
+    effect: EffectOf<'HoldMember' | 'DrainMember' | 'ServeMember'>,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 export interface WorkloadDriver {
   observe(context: RunContext, workload: WorkloadRef, signal: AbortSignal): Promise<WorkloadObservation>;
-  observeSaved(context: RunContext, saved: ObservationScope['saved'], signal: AbortSignal): Promise<ReadonlySet<string>>;
-  observeSettings(context: RunContext, changes: readonly SettingChange[], signal: AbortSignal): Promise<ReadonlyMap<string, 'as-wanted' | 'differs' | 'missing'>>;
+  observeSaved(
+    context: RunContext,
+    saved: ObservationScope['saved'],
+    signal: AbortSignal,
+  ): Promise<ReadonlySet<string>>;
+  observeSettings(
+    context: RunContext,
+    changes: readonly SettingChange[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, 'as-wanted' | 'differs' | 'missing'>>;
   request(
     operation: Operation,
     effect: EffectOf<
-      | 'LockWorkload' | 'UnlockWorkload' | 'ScaleWorkload' | 'DeletePods' | 'SaveRevision' | 'ApplyImages'
-      | 'RestoreTemplate' | 'SaveSettings' | 'ApplySettings' | 'RestoreSettings'
+      | 'LockWorkload'
+      | 'UnlockWorkload'
+      | 'ScaleWorkload'
+      | 'DeletePods'
+      | 'SaveRevision'
+      | 'ApplyImages'
+      | 'RestoreTemplate'
+      | 'SaveSettings'
+      | 'ApplySettings'
+      | 'RestoreSettings'
     >,
     signal: AbortSignal,
   ): Promise<void>;
@@ -54,17 +79,34 @@ export interface GroupDriver {
 }
 
 export interface SnapshotDriver {
-  observe(context: RunContext, snapshot: { readonly snapshot: string; readonly claim: string }, signal: AbortSignal): Promise<SnapshotObservation>;
-  observeRestore(context: RunContext, restore: { readonly claim: string; readonly snapshot: string; readonly manifest: string }, signal: AbortSignal): Promise<RestoreObservation>;
+  observe(
+    context: RunContext,
+    snapshot: { readonly snapshot: string; readonly claim: string },
+    signal: AbortSignal,
+  ): Promise<SnapshotObservation>;
+  observeRestore(
+    context: RunContext,
+    restore: { readonly claim: string; readonly snapshot: string; readonly manifest: string },
+    signal: AbortSignal,
+  ): Promise<RestoreObservation>;
   /** The manifest, UID, volume and reclaim policy of a claim, as one JSON string to journal before a restore. */
   describeClaim(context: RunContext, claim: string, signal: AbortSignal): Promise<string>;
-  request(operation: Operation, effect: EffectOf<'CreateSnapshot' | 'RestoreClaim' | 'ReattachVolume' | 'ReleaseRetained'>, signal: AbortSignal): Promise<void>;
+  request(
+    operation: Operation,
+    effect: EffectOf<'CreateSnapshot' | 'RestoreClaim' | 'ReattachVolume' | 'ReleaseRetained'>,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** Probe runs live in the driver's memory (Jobs excepted) and start afresh after a restart of the controller. */
 export interface ProbeDriver {
   observe(context: RunContext, id: string): ProbeObservation;
-  request(operation: Operation, effect: EffectOf<'RunProbes'>, suite: ProbeSuiteLike, signal: AbortSignal): Promise<void>;
+  request(
+    operation: Operation,
+    effect: EffectOf<'RunProbes'>,
+    suite: ProbeSuiteLike,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Called whenever the state of a probe run changed, with its id. */
   onChange(listener: (id: string) => void): void;
 }
@@ -80,7 +122,5 @@ export interface Drivers {
   readonly probes: ProbeDriver;
 }
 
-
 /** The effects of these kinds. */
 export type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>;
-

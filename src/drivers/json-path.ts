@@ -33,7 +33,10 @@ function writtenNumbers(_key: string, value: unknown, context?: { readonly sourc
 /** @throws JSONPathError the path is not one */
 export function selectJson(document: JsonDocument, path: string): Selected[] {
   const nodes = compile(path).query(document.value);
-  return [...nodes].map((node) => ({ value: node.value, text: textOf(node.value, follow(document.written, node.location)) }));
+  return [...nodes].map((node) => ({
+    value: node.value,
+    text: textOf(node.value, follow(document.written, node.location)),
+  }));
 }
 
 /** What is wrong with the path; empty when it is one. */

@@ -37,7 +37,9 @@ export function ownLabels(context: RunContext): Record<string, string> {
 
 /** Ties an object to the run's life; not a controller reference, so that no workload controller lets go of it. */
 export function ownedByRun(context: RunContext): OwnerReference[] {
-  return [{ apiVersion: 'belay.dev/v1alpha1', kind: 'UpgradeRun', name: context.run, uid: context.runUID, controller: false }];
+  return [
+    { apiVersion: 'belay.dev/v1alpha1', kind: 'UpgradeRun', name: context.run, uid: context.runUID, controller: false },
+  ];
 }
 
 export function operationMark(operation: Operation): Record<string, string> {

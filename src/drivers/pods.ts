@@ -7,7 +7,12 @@ import type { WorkloadRef } from '../planner/effects.ts';
 export type Workload = Deployment | StatefulSet;
 
 /** The workload as it is now; undefined when there is none. */
-export function findWorkload(client: KubeClient, namespace: string, ref: WorkloadRef, signal: AbortSignal): Promise<Workload | undefined> {
+export function findWorkload(
+  client: KubeClient,
+  namespace: string,
+  ref: WorkloadRef,
+  signal: AbortSignal,
+): Promise<Workload | undefined> {
   return client.find<Workload>(resourceOf(ref), { namespace, name: ref.name }, signal);
 }
 
@@ -35,11 +40,17 @@ export function selectorText(selector: LabelSelector): string {
 
 /** Keys of labels the workload uses to find its own pods. */
 export function selectorKeys(selector: LabelSelector): string[] {
-  return [...Object.keys(selector.matchLabels ?? {}), ...(selector.matchExpressions ?? []).map((expression) => expression.key)];
+  return [
+    ...Object.keys(selector.matchLabels ?? {}),
+    ...(selector.matchExpressions ?? []).map((expression) => expression.key),
+  ];
 }
 
 export function isControlledBy(object: KubeObject, uid: string | undefined): boolean {
-  return uid !== undefined && (object.metadata.ownerReferences ?? []).some((owner) => owner.controller === true && owner.uid === uid);
+  return (
+    uid !== undefined &&
+    (object.metadata.ownerReferences ?? []).some((owner) => owner.controller === true && owner.uid === uid)
+  );
 }
 
 export interface WorkloadPods {
@@ -63,14 +74,21 @@ export async function podsOf(client: KubeClient, workload: Workload, signal: Abo
 
 /** Counted as there: not being deleted and not ended. */
 export function isLive(pod: Pod): boolean {
-  return pod.metadata.deletionTimestamp === undefined && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed';
+  return (
+    pod.metadata.deletionTimestamp === undefined && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
+  );
 }
 
 export function isReady(pod: Pod): boolean {
-  return isLive(pod) && (pod.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True');
+  return (
+    isLive(pod) &&
+    (pod.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True')
+  );
 }
 
 /** Names of claims that the template's volumes use by name. */
 export function claimsNamedBy(template: PodTemplate): string[] {
-  return (template.spec.volumes ?? []).flatMap((volume) => (volume.persistentVolumeClaim === undefined ? [] : [volume.persistentVolumeClaim.claimName]));
+  return (template.spec.volumes ?? []).flatMap((volume) =>
+    volume.persistentVolumeClaim === undefined ? [] : [volume.persistentVolumeClaim.claimName],
+  );
 }

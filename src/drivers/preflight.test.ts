@@ -6,7 +6,18 @@ import { persistentVolumeClaims, services, statefulSets, volumeSnapshotClasses }
 import type { StatefulSet, VolumeSnapshotClass } from '../kube/objects.ts';
 import { silentLogger } from '../shared/logger.ts';
 import { packageOf, pool, serverGroup } from '../../test/builders/objects.ts';
-import { type Cluster, cluster, context, namespace, never, seedPool, seedService, seedStatefulSet, seedVolume, template } from '../../test/conformance/scene.ts';
+import {
+  type Cluster,
+  cluster,
+  context,
+  namespace,
+  never,
+  seedPool,
+  seedService,
+  seedStatefulSet,
+  seedVolume,
+  template,
+} from '../../test/conformance/scene.ts';
 import { createPoolDriver } from './pools/driver.ts';
 import { createPreflightChecks } from './preflight.ts';
 
@@ -35,7 +46,10 @@ function fine(): Scene {
 }
 
 async function reasonsOf({ made, groups, pools }: Scene): Promise<string[]> {
-  const checks = createPreflightChecks({ client: made.client, pools: createPoolDriver({ ...made, logger: silentLogger }) });
+  const checks = createPreflightChecks({
+    client: made.client,
+    pools: createPoolDriver({ ...made, logger: silentLogger }),
+  });
   const problems = await checks.findProblems(context(), groups, pools, [], packageOf('1.2.0'), never);
   for (const problem of problems) assert.match(problem.message, /\w\)?: [a-z]|, or /, 'names the next move');
   return problems.map(({ reason, object }) => `${reason} ${object}`);
@@ -47,18 +61,26 @@ function change(made: Cluster, spec: Partial<StatefulSet['spec']>): void {
   made.client.seed(statefulSets, { ...set, spec: { ...set.spec, ...spec } });
 }
 
-const cases: Readonly<Record<string, { readonly spoil: (scene: Scene) => Scene | void | Promise<void>; readonly want: readonly string[] }>> = {
+const cases: Readonly<
+  Record<string, { readonly spoil: (scene: Scene) => Scene | void | Promise<void>; readonly want: readonly string[] }>
+> = {
   'nothing is in the way': { spoil: () => {}, want: [] },
   'scaling to zero would delete the data': {
     spoil: ({ made }) => change(made, { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete' } }),
     want: ['ScalingDeletesData statefulset/web-1'],
   },
-  'pods wait for somebody to delete them': { spoil: ({ made }) => change(made, { updateStrategy: { type: 'OnDelete' } }), want: ['UpdateStrategyUnsupported statefulset/web-1'] },
+  'pods wait for somebody to delete them': {
+    spoil: ({ made }) => change(made, { updateStrategy: { type: 'OnDelete' } }),
+    want: ['UpdateStrategyUnsupported statefulset/web-1'],
+  },
   'some pods keep the template before': {
     spoil: ({ made }) => change(made, { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 1 } } }),
     want: ['UpdateStrategyUnsupported statefulset/web-1'],
   },
-  'the Service does not select by the pool label': { spoil: ({ made }) => void seedService(made, { app: 'web' }), want: ['PoolLabelMissing pool/web'] },
+  'the Service does not select by the pool label': {
+    spoil: ({ made }) => void seedService(made, { app: 'web' }),
+    want: ['PoolLabelMissing pool/web'],
+  },
   'the Service does not exist': {
     spoil: ({ made }) => made.client.delete(services, { namespace, name: 'web' }),
     want: ['ReferenceNotFound pool/web'],
@@ -71,7 +93,10 @@ const cases: Readonly<Record<string, { readonly spoil: (scene: Scene) => Scene |
     spoil: ({ made }) => change(made, { template: { ...template('web-1'), metadata: { labels: { app: 'web-1' } } } }),
     want: ['PoolLabelMissing statefulset/web-1'],
   },
-  'two Pools are one': { spoil: (scene) => ({ ...scene, pools: [...scene.pools, pool('also', { service: { name: 'web' } })] }), want: ['PoolAliased pool/web'] },
+  'two Pools are one': {
+    spoil: (scene) => ({ ...scene, pools: [...scene.pools, pool('also', { service: { name: 'web' } })] }),
+    want: ['PoolAliased pool/web'],
+  },
   'there is no snapshot class (S-32)': {
     spoil: (scene) => ({ ...scene, groups: [serverGroup(1, { snapshot: { volumeSnapshotClassName: 'gone' } })] }),
     want: ['SnapshotClassMissing servergroup/group-1'],
@@ -87,7 +112,10 @@ const cases: Readonly<Record<string, { readonly spoil: (scene: Scene) => Scene |
     spoil: (scene) => {
       const { made } = scene;
       const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data-web-1-0' } }];
-      const shared = (name: string): StatefulSet['spec']['template'] => ({ ...template(name), spec: { ...template(name).spec, volumes } });
+      const shared = (name: string): StatefulSet['spec']['template'] => ({
+        ...template(name),
+        spec: { ...template(name).spec, volumes },
+      });
       seedStatefulSet(made, 'web-1', { spec: { template: shared('web-1') } });
       seedStatefulSet(made, 'web-2', { spec: { template: shared('web-2') } });
       return { ...scene, groups: [serverGroup(1), serverGroup(2)] };

@@ -2,7 +2,13 @@ import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
 import type { ProbeSuite } from '../api/probe-suite.ts';
 import type { ServerGroup } from '../api/server-group.ts';
-import { persistentVolumeClaims, persistentVolumes, services, storageClasses, volumeSnapshotClasses } from '../kube/resources.ts';
+import {
+  persistentVolumeClaims,
+  persistentVolumes,
+  services,
+  storageClasses,
+  volumeSnapshotClasses,
+} from '../kube/resources.ts';
 import { KubeError } from '../kube/kube-error.ts';
 import type { KubeClient, KubeObject, Resource } from '../kube/types.ts';
 import type { MemberRef, WorkloadRef } from '../planner/effects.ts';
@@ -54,17 +60,30 @@ interface Member {
 }
 
 /** What the live cluster says against a plan, in the order in which a reader would mend it. Writes nothing; dry runs only. */
-export async function findLiveProblems(options: PreflightOptions, input: PreflightInput, signal: AbortSignal): Promise<Problem[]> {
+export async function findLiveProblems(
+  options: PreflightOptions,
+  input: PreflightInput,
+  signal: AbortSignal,
+): Promise<Problem[]> {
   return call('checking the cluster before the plan', signal, async () => {
     const as = userClient(options.client, input.context);
     const members = await readMembers(as, input, signal);
     const scenes = await Promise.all(input.pools.map((pool) => readPool(options, input, members, pool, signal)));
-    const storage = await Promise.all(input.groups.map((group) => readStorage(options.client, input.context, group, members, signal)));
+    const storage = await Promise.all(
+      input.groups.map((group) => readStorage(options.client, input.context, group, members, signal)),
+    );
     const owners = await Promise.all(members.map((member) => checkOwners(as, member, input.package, signal)));
     // Variables nobody sets are the planner's to find; everything a suite names counts as set here.
-    const suites = input.suites.map((suite) => findProbeProblems({ suite, known: variableNames(JSON.stringify(suite.spec)), client: options.client, context: input.context }, signal));
+    const suites = input.suites.map((suite) =>
+      findProbeProblems(
+        { suite, known: variableNames(JSON.stringify(suite.spec)), client: options.client, context: input.context },
+        signal,
+      ),
+    );
     return [
-      ...members.flatMap(({ ref, workload, group }) => checkWorkload(ref, workload, { takeOwnership: group.spec.takeOwnership })),
+      ...members.flatMap(({ ref, workload, group }) =>
+        checkWorkload(ref, workload, { takeOwnership: group.spec.takeOwnership }),
+      ),
       ...checkSharedClaims(members),
       ...owners.flat(),
       ...checkAliases(input.pools),
@@ -76,7 +95,11 @@ export async function findLiveProblems(options: PreflightOptions, input: Preflig
   });
 }
 
-async function readMembers(client: KubeClient, { context, groups }: PreflightInput, signal: AbortSignal): Promise<Member[]> {
+async function readMembers(
+  client: KubeClient,
+  { context, groups }: PreflightInput,
+  signal: AbortSignal,
+): Promise<Member[]> {
   const reads = groups.flatMap((group) =>
     group.spec.servers.map(async ({ workload: ref, role }): Promise<Member[]> => {
       const workload = await findWorkload(client, context.namespace, ref, signal);
@@ -87,7 +110,12 @@ async function readMembers(client: KubeClient, { context, groups }: PreflightInp
 }
 
 /** Asked of the server itself: its own answer also covers what the record of fields does not tell. */
-async function checkOwners(client: KubeClient, { ref, workload, group, role }: Member, package_: Package, signal: AbortSignal): Promise<Problem[]> {
+async function checkOwners(
+  client: KubeClient,
+  { ref, workload, group, role }: Member,
+  package_: Package,
+  signal: AbortSignal,
+): Promise<Problem[]> {
   if (group.spec.takeOwnership || reconcilersOf(workload).length > 0) return [];
   const names = workload.spec.template.spec.containers.map((container) => container.name);
   const images = imagesFor(package_.spec.images ?? {}, role, names);
@@ -98,20 +126,40 @@ async function checkOwners(client: KubeClient, { ref, workload, group, role }: M
   return [{ reason: 'ManagedByOther', object: workloadObject(ref), field: 'spec.template.spec.containers', message }];
 }
 
-async function readPool(options: PreflightOptions, input: PreflightInput, members: readonly Member[], pool: Pool, signal: AbortSignal): Promise<PoolScene> {
+async function readPool(
+  options: PreflightOptions,
+  input: PreflightInput,
+  members: readonly Member[],
+  pool: Pool,
+  signal: AbortSignal,
+): Promise<PoolScene> {
   const { context, groups } = input;
-  const refs = groups.flatMap((group) => group.spec.servers).flatMap((server) =>
-    (server.pools ?? [])
-      .filter(({ name }) => name === pool.metadata.name)
-      .map(({ member }): MemberRef => ({ pool: pool.metadata.name, member: member ?? server.name, workload: { kind: server.workload.kind, name: server.workload.name } })),
-  );
-  const workloadOf = (ref: WorkloadRef): Workload | undefined => members.find((member) => member.ref.kind === ref.kind && member.ref.name === ref.name)?.workload;
+  const refs = groups
+    .flatMap((group) => group.spec.servers)
+    .flatMap((server) =>
+      (server.pools ?? [])
+        .filter(({ name }) => name === pool.metadata.name)
+        .map(({ member }): MemberRef => ({
+          pool: pool.metadata.name,
+          member: member ?? server.name,
+          workload: { kind: server.workload.kind, name: server.workload.name },
+        })),
+    );
+  const workloadOf = (ref: WorkloadRef): Workload | undefined =>
+    members.find((member) => member.ref.kind === ref.kind && member.ref.name === ref.name)?.workload;
   const service = pool.spec.service?.name;
   const [seen, found] = await Promise.all([
     options.pools.observe(context, pool.metadata.name, refs, signal),
-    service === undefined ? undefined : userClient(options.client, context).find(services, { namespace: context.namespace, name: service }, signal),
+    service === undefined
+      ? undefined
+      : userClient(options.client, context).find(services, { namespace: context.namespace, name: service }, signal),
   ]);
-  return { pool, service: found, members: refs.map((member) => ({ member, workload: workloadOf(member.workload) })), seen };
+  return {
+    pool,
+    service: found,
+    members: refs.map((member) => ({ member, workload: workloadOf(member.workload) })),
+    seen,
+  };
 }
 
 async function readStorage(
@@ -129,11 +177,25 @@ async function readStorage(
   const names = [...new Set(seen.flatMap(({ claims }) => claims.map(({ claim }) => claim)))];
   const claims = await Promise.all(names.map((name) => readClaim(client, context, name, signal)));
   const snapshotClass = await findOrNone(client, volumeSnapshotClasses, snapshot.volumeSnapshotClassName, signal);
-  return { object: `servergroup/${group.metadata.name}`, className: snapshot.volumeSnapshotClassName, snapshotClass, claims };
+  return {
+    object: `servergroup/${group.metadata.name}`,
+    className: snapshot.volumeSnapshotClassName,
+    snapshotClass,
+    claims,
+  };
 }
 
-async function readClaim(client: KubeClient, context: RunContext, name: string, signal: AbortSignal): Promise<SnapshotScene['claims'][number]> {
-  const claim = await userClient(client, context).find(persistentVolumeClaims, { namespace: context.namespace, name }, signal);
+async function readClaim(
+  client: KubeClient,
+  context: RunContext,
+  name: string,
+  signal: AbortSignal,
+): Promise<SnapshotScene['claims'][number]> {
+  const claim = await userClient(client, context).find(
+    persistentVolumeClaims,
+    { namespace: context.namespace, name },
+    signal,
+  );
   const volumeName = claim?.spec.volumeName ?? '';
   const className = claim?.spec.storageClassName ?? '';
   const [volume, storageClass] = await Promise.all([
@@ -144,7 +206,12 @@ async function readClaim(client: KubeClient, context: RunContext, name: string, 
 }
 
 /** A cluster that does not serve the kind has none. */
-async function findOrNone<T extends KubeObject>(client: KubeClient, resource: Resource<T>, name: string, signal: AbortSignal): Promise<T | undefined> {
+async function findOrNone<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  name: string,
+  signal: AbortSignal,
+): Promise<T | undefined> {
   try {
     return await client.find(resource, { name }, signal);
   } catch (error) {

@@ -73,7 +73,8 @@ function agentFor({ tls = defaultTls, connectTo, timeoutMs }: HttpRequest): Agen
     connections: 1,
     connect: (target, callback) => {
       const servername = tls.serverName ?? target.servername;
-      const place = connectTo === undefined ? {} : { hostname: connectTo.host, host: connectTo.host, port: String(connectTo.port) };
+      const place =
+        connectTo === undefined ? {} : { hostname: connectTo.host, host: connectTo.host, port: String(connectTo.port) };
       connect({ ...target, ...place, ...(servername === undefined ? {} : { servername }) }, callback);
     },
   });

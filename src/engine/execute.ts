@@ -4,7 +4,13 @@ import type { Effect } from '../planner/effects.ts';
 import { TerminalError } from '../shared/errors.ts';
 
 /** One effect, one driver call. */
-export async function executeEffect(drivers: Drivers, operation: Operation, effect: Effect, spec: UpgradeRunSpec, signal: AbortSignal): Promise<void> {
+export async function executeEffect(
+  drivers: Drivers,
+  operation: Operation,
+  effect: Effect,
+  spec: UpgradeRunSpec,
+  signal: AbortSignal,
+): Promise<void> {
   switch (effect.kind) {
     case 'LockGroup':
     case 'UnlockGroup':

@@ -23,19 +23,36 @@ export function begin(entries: readonly StepEntry[], id: string, runUID: string,
     assertTransition(id, entry.state, 'Running');
     const attempt = entry.attempt + 1;
     const { finished: _finished, consumed: _consumed, reason: _reason, ...rest } = entry;
-    return { ...rest, state: 'Running', attempt, operation: `${runUID}/${id}/${attempt}`, started: formatInstant(now), message: '' };
+    return {
+      ...rest,
+      state: 'Running',
+      attempt,
+      operation: `${runUID}/${id}/${attempt}`,
+      started: formatInstant(now),
+      message: '',
+    };
   });
 }
 
 /** Adds handles; the same array when nothing is new. */
-export function note(entries: readonly StepEntry[], id: string, record: Readonly<Record<string, string>> | undefined): readonly StepEntry[] {
+export function note(
+  entries: readonly StepEntry[],
+  id: string,
+  record: Readonly<Record<string, string>> | undefined,
+): readonly StepEntry[] {
   const entry = entries.find((candidate) => candidate.id === id);
   const isNew = Object.entries(record ?? {}).some(([key, value]) => entry?.handles?.[key] !== value);
   return isNew ? change(entries, id, (old) => ({ ...old, handles: { ...old.handles, ...record } })) : entries;
 }
 
 /** State changes the planner asks for; a step that was over without having begun begins and ends at once. */
-export function advance(entries: readonly StepEntry[], changes: readonly StepChange[], runUID: string, now: EpochMs, consumedMs: number): StepEntry[] {
+export function advance(
+  entries: readonly StepEntry[],
+  changes: readonly StepChange[],
+  runUID: string,
+  now: EpochMs,
+  consumedMs: number,
+): StepEntry[] {
   let next = [...entries];
   for (const { id, state, reason, message, record } of changes) {
     if (state !== 'Pending' && state !== 'Skipped') next = begin(next, id, runUID, now);
@@ -55,6 +72,8 @@ export function advance(entries: readonly StepEntry[], changes: readonly StepCha
 /** Keeps what a step is waiting for and how much of its time is used. */
 export function heartbeat(entries: readonly StepEntry[], id: string, message: string, consumedMs: number): StepEntry[] {
   return change(entries, id, (entry) =>
-    entry.state === 'Running' ? { ...entry, message: message.slice(0, maxMessage), consumed: formatDuration(consumedMs) } : entry,
+    entry.state === 'Running'
+      ? { ...entry, message: message.slice(0, maxMessage), consumed: formatDuration(consumedMs) }
+      : entry,
   );
 }

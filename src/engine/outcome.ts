@@ -11,7 +11,14 @@ const retryMs = 2_000;
 
 /** The one place where errors that drivers throw become values. */
 export function toFailure(error: unknown): Failure {
-  if (error instanceof TerminalError || error instanceof PauseError) return { kind: 'fail', reason: error.reason, message: error.message };
-  if (error instanceof RetryError) return { kind: 'retry', reason: error.reason, message: error.message, afterMs: error.afterMs ?? retryMs };
-  return { kind: 'retry', reason: 'CallFailed', message: error instanceof Error ? error.message : String(error), afterMs: retryMs };
+  if (error instanceof TerminalError || error instanceof PauseError)
+    return { kind: 'fail', reason: error.reason, message: error.message };
+  if (error instanceof RetryError)
+    return { kind: 'retry', reason: error.reason, message: error.message, afterMs: error.afterMs ?? retryMs };
+  return {
+    kind: 'retry',
+    reason: 'CallFailed',
+    message: error instanceof Error ? error.message : String(error),
+    afterMs: retryMs,
+  };
 }

@@ -97,10 +97,20 @@ async function start(input: PassInput): Promise<PassOutcome> {
 async function findLostJournal(input: PassInput, entries: StepEntry[]): Promise<StepEntry[]> {
   const { run } = input;
   const uid = run.metadata.uid ?? '';
-  const observed = await observeWorld(input.drivers, contextOf(run), computeWideScope({ run: runOf(run), entries }), input.now(), input.signal);
+  const observed = await observeWorld(
+    input.drivers,
+    contextOf(run),
+    computeWideScope({ run: runOf(run), entries }),
+    input.now(),
+    input.signal,
+  );
   const locked = [
-    ...[...observed.groups.values()].filter((group) => group.lockedBy === uid).map((group) => `servergroup/${group.group}`),
-    ...[...observed.workloads.values()].filter((workload) => workload.lockedBy === uid).map((workload) => `${workload.kind}/${workload.name}`),
+    ...[...observed.groups.values()]
+      .filter((group) => group.lockedBy === uid)
+      .map((group) => `servergroup/${group.group}`),
+    ...[...observed.workloads.values()]
+      .filter((workload) => workload.lockedBy === uid)
+      .map((workload) => `${workload.kind}/${workload.name}`),
   ];
   const [first] = entries;
   if (locked.length === 0 || first === undefined) return entries;
@@ -121,7 +131,15 @@ async function think(input: PassInput): Promise<Move> {
   const scope = scopeOf(input, current);
   try {
     const observed = await observeWorld(input.drivers, contextOf(run), scope, input.now(), input.signal);
-    return decide({ run: runOf(run), entries, observed, decisions: input.decisions, intent, now: observed.now, consumedMs });
+    return decide({
+      run: runOf(run),
+      entries,
+      observed,
+      decisions: input.decisions,
+      intent,
+      now: observed.now,
+      consumedMs,
+    });
   } catch (error) {
     return moveAfterError(input, error, consumedMs);
   }
@@ -147,7 +165,14 @@ function moveAfterError(input: PassInput, error: unknown, consumedMs: number): M
     return { kind: 'advance', changes: [{ id: current.step.id, state: 'Failed', reason: failure.reason, message }] };
   }
   const blocker = { type: 'Error', object: `step/${current.step.id}` };
-  return { kind: 'wait', step: current.step.id, afterMs: failure.afterMs, reason: failure.reason, message: failure.message, blocker };
+  return {
+    kind: 'wait',
+    step: current.step.id,
+    afterMs: failure.afterMs,
+    reason: failure.reason,
+    message: failure.message,
+    blocker,
+  };
 }
 
 async function apply(input: PassInput, move: Move): Promise<PassOutcome> {
@@ -156,7 +181,11 @@ async function apply(input: PassInput, move: Move): Promise<PassOutcome> {
     case 'act':
       return act(input, move);
     case 'record': {
-      const entries = note(begin(entriesOf(run), move.step, run.metadata.uid ?? '', input.now()), move.step, move.record);
+      const entries = note(
+        begin(entriesOf(run), move.step, run.metadata.uid ?? '', input.now()),
+        move.step,
+        move.record,
+      );
       return { kind: 'again', run: await write(input, entries, move) };
     }
     case 'advance':
@@ -176,11 +205,17 @@ async function apply(input: PassInput, move: Move): Promise<PassOutcome> {
 async function act(input: PassInput, move: Extract<Move, { kind: 'act' }>): Promise<PassOutcome> {
   let { run } = input;
   const before = entriesOf(run);
-  const started = before.find((entry) => entry.id === move.step)?.state === 'Pending' ? begin(before, move.step, run.metadata.uid ?? '', input.now()) : before;
+  const started =
+    before.find((entry) => entry.id === move.step)?.state === 'Pending'
+      ? begin(before, move.step, run.metadata.uid ?? '', input.now())
+      : before;
   const entries = note(started, move.step, { ...move.record, ...(await describe(input, move)) });
   if (entries !== before) run = await write(input, entries, move);
   const entry = entries.find((candidate) => candidate.id === move.step);
-  const operation: Operation = { ...contextOf(run), operation: entry?.operation ?? `${run.metadata.uid ?? ''}/${move.step}/0` };
+  const operation: Operation = {
+    ...contextOf(run),
+    operation: entry?.operation ?? `${run.metadata.uid ?? ''}/${move.step}/0`,
+  };
   if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
   input.logger.info('Requesting effect', { step: move.step, effect: move.effect.kind, because: move.because });
   try {
@@ -204,7 +239,11 @@ async function rollBack(input: PassInput, move: Extract<Move, { kind: 'rollBack'
   const [origin, ...attempts] = chain.map((past) => ({ ...runOf(past), entries: entriesOf(past) }));
   if (origin === undefined) throw new TerminalError('JournalLost', `run ${run.metadata.name} has no beginning`);
   const spec = computeRollbackRun(origin, attempts, move.order, sha256);
-  input.logger.info('Creating rollback run', { because: move.order.because, method: move.order.method, data: move.order.data });
+  input.logger.info('Creating rollback run', {
+    because: move.order.because,
+    method: move.order.method,
+    data: move.order.data,
+  });
   await store.createRun(run, rollbackName(origin.name, chain.length), spec);
   return write(input, entriesOf(run), move);
 }
@@ -216,9 +255,13 @@ function rollbackName(origin: string, attempt: number): string {
 /** The upgrade first, then the rollbacks of it, `run` last. */
 async function chainOf(input: PassInput, run: UpgradeRun): Promise<UpgradeRun[]> {
   const chain = [run];
-  for (let first = run; first.spec.previous !== undefined && chain.length <= maxChain; ) {
+  for (let first = run; first.spec.previous !== undefined && chain.length <= maxChain;) {
     const before = await input.store.findRun(run, first.spec.previous);
-    if (before === undefined) throw new TerminalError('JournalLost', `run ${first.spec.previous}, which ${first.metadata.name} follows, is gone`);
+    if (before === undefined)
+      throw new TerminalError(
+        'JournalLost',
+        `run ${first.spec.previous}, which ${first.metadata.name} follows, is gone`,
+      );
     chain.unshift(before);
     first = before;
   }
@@ -234,7 +277,10 @@ async function followRollback(input: PassInput): Promise<PassOutcome> {
   const back = child.status?.phase === 'RolledBack';
   const reason = run.status?.failure?.reason ?? 'RolledBack';
   const message = `${run.status?.failure?.message ?? ''}; ${back ? 'rolled back' : 'the rollback failed'} by ${child.metadata.name}`;
-  return { kind: 'ended', run: await write(input, entriesOf(run), { kind: 'finish', phase: back ? 'RolledBack' : 'Failed', reason, message }) };
+  return {
+    kind: 'ended',
+    run: await write(input, entriesOf(run), { kind: 'finish', phase: back ? 'RolledBack' : 'Failed', reason, message }),
+  };
 }
 
 function sha256(text: string): string {
@@ -245,7 +291,9 @@ function sha256(text: string): string {
 async function describe(input: PassInput, move: Extract<Move, { kind: 'act' }>): Promise<Record<string, string>> {
   if (move.effect.kind !== 'CreateSnapshot') return {};
   const { claim } = move.effect;
-  return { [manifestKey(claim)]: await input.drivers.snapshots.describeClaim(contextOf(input.run), claim, input.signal) };
+  return {
+    [manifestKey(claim)]: await input.drivers.snapshots.describeClaim(contextOf(input.run), claim, input.signal),
+  };
 }
 
 async function advanceSteps(input: PassInput, move: Extract<Move, { kind: 'advance' }>): Promise<UpgradeRun> {
@@ -258,7 +306,12 @@ async function advanceSteps(input: PassInput, move: Extract<Move, { kind: 'advan
   const failed = move.changes.some((change) => change.state === 'Failed' || change.state === 'Pending');
   // The next step begins in the same write: one journal write between two steps, not two.
   const next = currentStep(run.spec, entries);
-  const begins = !failed && input.intent.end === undefined && !input.intent.paused && next !== undefined && next.step.skip === undefined;
+  const begins =
+    !failed &&
+    input.intent.end === undefined &&
+    !input.intent.paused &&
+    next !== undefined &&
+    next.step.skip === undefined;
   if (begins) entries = begin(entries, next.step.id, uid, input.now());
   return write(input, entries, move);
 }

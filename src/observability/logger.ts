@@ -11,7 +11,10 @@ export function createLogger(level: string): Logger {
         timestamp: stdTimeFunctions.isoTime,
         formatters: { level: (label) => ({ level: label }) },
         serializers: { err: stdSerializers.err },
-        redact: { paths: ['*.authorization', '*.token', '*.password', 'authorization', 'token', 'password'], censor: '[redacted]' },
+        redact: {
+          paths: ['*.authorization', '*.token', '*.password', 'authorization', 'token', 'password'],
+          censor: '[redacted]',
+        },
       },
       destination({ sync: true }),
     ),

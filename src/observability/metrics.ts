@@ -38,13 +38,49 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
-  const reconciles = new Counter({ name: 'controller_runtime_reconcile_total', help: 'Reconciles by result', labelNames: ['controller', 'result'], registers });
-  const terminal = new Counter({ name: 'controller_runtime_terminal_reconcile_errors_total', help: 'Reconciles that no retry helps', labelNames: ['controller'], registers });
-  const durations = new Histogram({ name: 'controller_runtime_reconcile_time_seconds', help: 'Length of a reconcile', labelNames: ['controller'], buckets: seconds, registers });
-  const workers = new Gauge({ name: 'controller_runtime_active_workers', help: 'Workers with a key', labelNames: ['controller'], registers });
-  const calls = new Counter({ name: 'rest_client_requests_total', help: 'Calls to the API server', labelNames: ['method', 'code'], registers });
-  const effects = new Counter({ name: 'belay_effects_total', help: 'Effects made, by kind', labelNames: ['kind'], registers });
-  const ended = new Counter({ name: 'belay_runs_ended_total', help: 'Runs that ended, by phase and reason', labelNames: ['phase', 'reason'], registers });
+  const reconciles = new Counter({
+    name: 'controller_runtime_reconcile_total',
+    help: 'Reconciles by result',
+    labelNames: ['controller', 'result'],
+    registers,
+  });
+  const terminal = new Counter({
+    name: 'controller_runtime_terminal_reconcile_errors_total',
+    help: 'Reconciles that no retry helps',
+    labelNames: ['controller'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'controller_runtime_reconcile_time_seconds',
+    help: 'Length of a reconcile',
+    labelNames: ['controller'],
+    buckets: seconds,
+    registers,
+  });
+  const workers = new Gauge({
+    name: 'controller_runtime_active_workers',
+    help: 'Workers with a key',
+    labelNames: ['controller'],
+    registers,
+  });
+  const calls = new Counter({
+    name: 'rest_client_requests_total',
+    help: 'Calls to the API server',
+    labelNames: ['method', 'code'],
+    registers,
+  });
+  const effects = new Counter({
+    name: 'belay_effects_total',
+    help: 'Effects made, by kind',
+    labelNames: ['kind'],
+    registers,
+  });
+  const ended = new Counter({
+    name: 'belay_runs_ended_total',
+    help: 'Runs that ended, by phase and reason',
+    labelNames: ['phase', 'reason'],
+    registers,
+  });
   for (const phase of ['Completed', 'RolledBack', 'Failed', 'Cancelled']) ended.inc({ phase, reason: '' }, 0);
   addGauges(registers, options);
   return {
@@ -65,14 +101,34 @@ export function createMetrics(options: MetricsOptions): Metrics {
 }
 
 function addGauges(registers: Registry[], options: MetricsOptions): void {
-  new Gauge({ name: 'leader_election_master_status', help: '1 while this process leads', labelNames: ['name'], registers, collect() { this.set({ name: 'belay' }, options.isLeader() ? 1 : 0); } });
-  new Gauge({ name: 'belay_info', help: 'Version that runs', labelNames: ['version'], registers, collect() { this.set({ version: options.version }, 1); } });
+  new Gauge({
+    name: 'leader_election_master_status',
+    help: '1 while this process leads',
+    labelNames: ['name'],
+    registers,
+    collect() {
+      this.set({ name: 'belay' }, options.isLeader() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'belay_info',
+    help: 'Version that runs',
+    labelNames: ['version'],
+    registers,
+    collect() {
+      this.set({ version: options.version }, 1);
+    },
+  });
   const perSet = (name: string, help: string, value: (sample: SetSample) => number): void => {
     new Gauge({
-      name, help, labelNames: ['namespace', 'upgradeset'], registers,
+      name,
+      help,
+      labelNames: ['namespace', 'upgradeset'],
+      registers,
       collect() {
         this.reset();
-        for (const sample of options.sets()) this.set({ namespace: sample.namespace, upgradeset: sample.name }, value(sample));
+        for (const sample of options.sets())
+          this.set({ namespace: sample.namespace, upgradeset: sample.name }, value(sample));
       },
     });
   };
@@ -80,10 +136,14 @@ function addGauges(registers: Registry[], options: MetricsOptions): void {
   perSet('belay_upgradeset_steps', 'Steps of the present run', (sample) => sample.stepsTotal);
   perSet('belay_upgradeset_blocked', '1 while something is in the way', (sample) => (sample.blocked ? 1 : 0));
   new Gauge({
-    name: 'belay_upgradeset_phase', help: '1 for the phase the set is in', labelNames: ['namespace', 'upgradeset', 'phase'], registers,
+    name: 'belay_upgradeset_phase',
+    help: '1 for the phase the set is in',
+    labelNames: ['namespace', 'upgradeset', 'phase'],
+    registers,
     collect() {
       this.reset();
-      for (const sample of options.sets()) this.set({ namespace: sample.namespace, upgradeset: sample.name, phase: sample.phase }, 1);
+      for (const sample of options.sets())
+        this.set({ namespace: sample.namespace, upgradeset: sample.name, phase: sample.phase }, 1);
     },
   });
 }

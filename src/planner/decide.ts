@@ -19,13 +19,26 @@ export function decide(input: DecideInput): Move {
   }
   if (current.entry.state === 'Failed') return decideAfterFailure(input, current);
   if (input.intent.paused) {
-    return { kind: 'wait', step: current.step.id, afterMs: 60_000, reason: 'Paused', message: 'spec.paused is true', untimed: true, paused: true, blocker: { type: 'Paused', object: `upgradeset/${input.run.spec.upgradeSet}` } };
+    return {
+      kind: 'wait',
+      step: current.step.id,
+      afterMs: 60_000,
+      reason: 'Paused',
+      message: 'spec.paused is true',
+      untimed: true,
+      paused: true,
+      blocker: { type: 'Paused', object: `upgradeset/${input.run.spec.upgradeSet}` },
+    };
   }
   if (current.step.skip !== undefined) {
-    return { kind: 'advance', changes: [{ id: current.step.id, state: 'Skipped', reason: 'PlannedSkip', message: current.step.skip }] };
+    return {
+      kind: 'advance',
+      changes: [{ id: current.step.id, state: 'Skipped', reason: 'PlannedSkip', message: current.step.skip }],
+    };
   }
   // Begun before it is looked at: an attempt has its own operation, and answers to the one before do not count.
-  if (current.entry.state === 'Pending') return { kind: 'advance', changes: [{ id: current.step.id, state: 'Running', message: '' }] };
+  if (current.entry.state === 'Pending')
+    return { kind: 'advance', changes: [{ id: current.step.id, state: 'Running', message: '' }] };
   return toMove(current.step, evaluateCurrent(input, current));
 }
 
@@ -37,20 +50,37 @@ function evaluateCurrent(input: DecideInput, current: { step: Step; entry: StepE
 
 /** A restart of the load balancer forgets: what the journal says is out is put out again (design 4.1). */
 function assertHeld(context: StepContext, entries: readonly StepEntry[]): StepVerdict | undefined {
-  if (context.step.action === 'Undrain' || context.step.action === 'Preflight' || context.step.action === 'Cleanup') return undefined;
+  if (context.step.action === 'Undrain' || context.step.action === 'Preflight' || context.step.action === 'Cleanup')
+    return undefined;
   const { seen } = seeMembers(context.observed, heldMembers(context.run.spec, entries));
-  const back = seen.find((member) => member.pool.canHold && (!member.seen.held || (member.seen.state !== 'Drained' && member.seen.state !== 'Draining')));
+  const back = seen.find(
+    (member) =>
+      member.pool.canHold &&
+      (!member.seen.held || (member.seen.state !== 'Drained' && member.seen.state !== 'Draining')),
+  );
   if (back === undefined) return undefined;
   if (back.seen.foreign !== '') {
     const blocker = { type: 'Foreign', object: `pool/${back.ref.pool}` };
-    return waitOrFail(context, { reason: 'ForeignPoolState', message: `${back.ref.member}: ${back.seen.foreign}`, blocker }, 'ForeignPoolState');
+    return waitOrFail(
+      context,
+      { reason: 'ForeignPoolState', message: `${back.ref.member}: ${back.seen.foreign}`, blocker },
+      'ForeignPoolState',
+    );
   }
   const because = `${back.ref.member} must stay out of pool ${back.ref.pool}`;
   if (!back.seen.held) return { kind: 'act', effect: { kind: 'HoldMember', member: back.ref }, because };
   return { kind: 'act', effect: { kind: 'DrainMember', member: back.ref, force: false }, because };
 }
 
-const changesTemplate: ReadonlySet<string> = new Set(['Upgrade', 'Reinstall', 'Cleanup', 'Preflight', 'RestoreSnapshot', 'Stop', 'Drain']);
+const changesTemplate: ReadonlySet<string> = new Set([
+  'Upgrade',
+  'Reinstall',
+  'Cleanup',
+  'Preflight',
+  'RestoreSnapshot',
+  'Stop',
+  'Drain',
+]);
 
 /** A template that is neither the old one nor ours was changed by somebody: named, and not fought over. */
 function foreignChange(context: StepContext): StepVerdict | undefined {
@@ -61,13 +91,19 @@ function foreignChange(context: StepContext): StepVerdict | undefined {
     const seen = seeWorkload(context.observed, workload);
     if (want === undefined || seen === undefined || seen.templateHash === want) continue;
     const message = `${seen.lastWriter === '' ? 'somebody' : seen.lastWriter} changed the template of ${workloadKey(workload)} during the run; stop that, then resume or roll back`;
-    return waitOrFail(context, { reason: 'ForeignChange', message, blocker: { type: 'Foreign', object: workloadKey(workload) } }, 'ForeignChange');
+    return waitOrFail(
+      context,
+      { reason: 'ForeignChange', message, blocker: { type: 'Foreign', object: workloadKey(workload) } },
+      'ForeignChange',
+    );
   }
   return undefined;
 }
 
 function finish(spec: UpgradeRunSpec): Move {
-  if (spec.purpose === 'Rollback') return { kind: 'finish', phase: 'RolledBack', reason: 'RolledBack', message: `version ${spec.to.version} is back` };
-  if (spec.purpose === 'Rebuild') return { kind: 'finish', phase: 'Rebuilt', reason: 'Rebuilt', message: 'the server is rebuilt' };
+  if (spec.purpose === 'Rollback')
+    return { kind: 'finish', phase: 'RolledBack', reason: 'RolledBack', message: `version ${spec.to.version} is back` };
+  if (spec.purpose === 'Rebuild')
+    return { kind: 'finish', phase: 'Rebuilt', reason: 'Rebuilt', message: 'the server is rebuilt' };
   return { kind: 'finish', phase: 'Completed', reason: 'Completed', message: `version ${spec.to.version} serves` };
 }

@@ -28,9 +28,15 @@ export interface DecideInput {
 }
 
 /** The step this pass is about: the failed one, else the first that is not over; undefined when all are. */
-export function currentStep(spec: UpgradeRunSpec, entries: readonly StepEntry[]): { step: Step; entry: StepEntry } | undefined {
+export function currentStep(
+  spec: UpgradeRunSpec,
+  entries: readonly StepEntry[],
+): { step: Step; entry: StepEntry } | undefined {
   const rows = journalOf(spec, entries);
-  return rows.find((row) => row.entry.state === 'Failed') ?? rows.find((row) => row.entry.state === 'Pending' || row.entry.state === 'Running');
+  return (
+    rows.find((row) => row.entry.state === 'Failed') ??
+    rows.find((row) => row.entry.state === 'Pending' || row.entry.state === 'Running')
+  );
 }
 
 export function contextOf(input: DecideInput, current: { step: Step; entry: StepEntry }): StepContext {
@@ -52,9 +58,15 @@ export function toMove(step: Step, verdict: StepVerdict): Move {
     case 'done':
       return { kind: 'advance', changes: [{ id: step.id, state: 'Succeeded', message: verdict.message }] };
     case 'skip':
-      return { kind: 'advance', changes: [{ id: step.id, state: 'Skipped', reason: 'NothingToDo', message: verdict.message }] };
+      return {
+        kind: 'advance',
+        changes: [{ id: step.id, state: 'Skipped', reason: 'NothingToDo', message: verdict.message }],
+      };
     case 'failed':
-      return { kind: 'advance', changes: [{ id: step.id, state: 'Failed', reason: verdict.reason, message: verdict.message }] };
+      return {
+        kind: 'advance',
+        changes: [{ id: step.id, state: 'Failed', reason: verdict.reason, message: verdict.message }],
+      };
     case 'act':
     case 'record':
     case 'wait':

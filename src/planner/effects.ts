@@ -57,7 +57,12 @@ export type Effect =
   | { readonly kind: 'DeletePods'; readonly workload: WorkloadRef; readonly uids: readonly string[] }
   /** named: the pod template as a ControllerRevision the run owns, plus claims and replicas before. */
   | { readonly kind: 'SaveRevision'; readonly workload: WorkloadRef; readonly revision: string }
-  | { readonly kind: 'ApplyImages'; readonly workload: WorkloadRef; readonly images: Readonly<Record<string, string>>; readonly takeOwnership: boolean }
+  | {
+      readonly kind: 'ApplyImages';
+      readonly workload: WorkloadRef;
+      readonly images: Readonly<Record<string, string>>;
+      readonly takeOwnership: boolean;
+    }
   | { readonly kind: 'RestoreTemplate'; readonly workload: WorkloadRef; readonly revision: string }
   /** named: values before, in an immutable Secret. */
   | { readonly kind: 'SaveSettings'; readonly name: string; readonly settings: readonly SettingRef[] }

@@ -29,10 +29,14 @@ function wayBack(input: DecideInput, current: Current): Move {
   const records = recordsOf(input);
   const message = current.entry.message ?? 'the step failed';
   const changed = records.filter(({ record }) => record.fate === 'Changed' || record.fate === 'Stopped');
-  if (changed.length === 0) return endRun(input, 'Failed', current.entry.reason ?? 'Failed', `nothing was changed: ${message}`);
+  if (changed.length === 0)
+    return endRun(input, 'Failed', current.entry.reason ?? 'Failed', `nothing was changed: ${message}`);
   const because = `${current.step.title}: ${message}`;
   if (!changed.some(({ record }) => record.fate === 'Changed')) {
-    return { kind: 'rollBack', order: { method: 'Snapshots', data: 'Keep', because, authorisedBy: 'nothing was changed' } };
+    return {
+      kind: 'rollBack',
+      order: { method: 'Snapshots', data: 'Keep', because, authorisedBy: 'nothing was changed' },
+    };
   }
   // A rollback asked for instead of the sign-off was said before the step failed for it.
   const since = current.step.action === 'AwaitDecision' ? undefined : current.entry;
@@ -40,7 +44,15 @@ function wayBack(input: DecideInput, current: Current): Move {
   const policy = input.run.spec.policy.rollback;
   if (decision?.approved === true) return ordered(input, decision, because);
   if (policy.policy === 'Automatic' && !needsDataChoice(input)) {
-    return { kind: 'rollBack', order: { method: 'Snapshots', data: automaticData(input), because, authorisedBy: 'spec.rollback.policy Automatic' } };
+    return {
+      kind: 'rollBack',
+      order: {
+        method: 'Snapshots',
+        data: automaticData(input),
+        because,
+        authorisedBy: 'spec.rollback.policy Automatic',
+      },
+    };
   }
   const asked = policy.policy === 'Automatic' ? 'WritesAtStake' : 'AwaitingRollbackAuthorization';
   return { kind: 'await', reason: asked, message: because, choices: choicesAfter(input) };
@@ -52,7 +64,10 @@ function decideFailedRollback(input: DecideInput, current: Current): Move {
   if (input.intent.outOfTime === true) return endRun(input, 'Failed', 'RollbackFailed', message);
   if (current.step.action === 'RestoreSnapshot') {
     const because = `restore failed (${message}); the previous template alone is tried, with the data as it is`;
-    return { kind: 'rollBack', order: { method: 'PreviousTemplate', data: 'Keep', because, authorisedBy: 'the rollback before' } };
+    return {
+      kind: 'rollBack',
+      order: { method: 'PreviousTemplate', data: 'Keep', because, authorisedBy: 'the rollback before' },
+    };
   }
   const abort = decisionAfter(input.decisions, current.entry, 'Abort');
   if (abort?.approved === true) return endRun(input, 'Failed', 'RollbackFailed', `${abort.by} took over: ${message}`);
@@ -69,23 +84,49 @@ function decideFailedRollback(input: DecideInput, current: Current): Move {
 
 /** The wish to end a run that has not failed. Undefined: go on as before. */
 export function decideEnding(input: DecideInput, current: Current): Move | undefined {
-  if (input.intent.outOfTime === true) return endRun(input, 'Failed', 'FinalizeTimeout', 'undoing took longer than spec.finalizeTimeout');
+  if (input.intent.outOfTime === true)
+    return endRun(input, 'Failed', 'FinalizeTimeout', 'undoing took longer than spec.finalizeTimeout');
   if (input.run.spec.purpose !== 'Upgrade') return undefined;
   const touched = recordsOf(input).filter(({ record }) => record.fate !== 'Untouched');
   const reason = { Abort: 'Aborted', Delete: 'Deleted', Supersede: 'Superseded' }[input.intent.end ?? 'Abort'];
-  if (touched.length === 0) return endRun(input, input.intent.end === 'Supersede' ? 'Superseded' : 'Cancelled', reason, 'ended before anything was touched');
+  if (touched.length === 0)
+    return endRun(
+      input,
+      input.intent.end === 'Supersede' ? 'Superseded' : 'Cancelled',
+      reason,
+      'ended before anything was touched',
+    );
   if (current.step.action === 'Cleanup') return undefined;
-  if (input.intent.end === 'Supersede') return supersede(input, current, touched.map(({ record }) => record));
+  if (input.intent.end === 'Supersede')
+    return supersede(
+      input,
+      current,
+      touched.map(({ record }) => record),
+    );
   const back = putBackIntact(input, current);
   if (back !== undefined) return back;
-  if (touched.every(({ record }) => record.fate === 'Drained')) return endRun(input, 'Cancelled', reason, 'ended before anything was changed');
+  if (touched.every(({ record }) => record.fate === 'Drained'))
+    return endRun(input, 'Cancelled', reason, 'ended before anything was changed');
   const decision = decisionAfter(input.decisions, undefined, 'Rollback');
   if (decision?.approved === true) return ordered(input, decision, reason);
   if (input.intent.end === 'Abort' && needsDataChoice(input)) {
-    return { kind: 'await', reason: 'WritesAtStake', message: 'the run is aborted; say what becomes of the writes since the snapshots', choices: choicesAfter(input) };
+    return {
+      kind: 'await',
+      reason: 'WritesAtStake',
+      message: 'the run is aborted; say what becomes of the writes since the snapshots',
+      choices: choicesAfter(input),
+    };
   }
   const data = input.run.spec.policy.rollback.onServed === 'DiscardWrites' ? 'Discard' : 'Keep';
-  return { kind: 'rollBack', order: { method: 'Snapshots', data, because: reason, authorisedBy: input.intent.end === 'Delete' ? 'deletion' : 'abort' } };
+  return {
+    kind: 'rollBack',
+    order: {
+      method: 'Snapshots',
+      data,
+      because: reason,
+      authorisedBy: input.intent.end === 'Delete' ? 'deletion' : 'abort',
+    },
+  };
 }
 
 /** Between two groups, with everybody in the pool and nothing half done. */
@@ -100,12 +141,17 @@ function supersede(input: DecideInput, current: Current, records: readonly Group
  */
 function putBackIntact(input: DecideInput, current: Current): Move | undefined {
   for (const { group, record } of recordsOf(input)) {
-    const intact = record.out && (record.fate === 'Drained' || (record.fate === 'Changed' && record.verified && record.servedSince !== ''));
+    const intact =
+      record.out &&
+      (record.fate === 'Drained' || (record.fate === 'Changed' && record.verified && record.servedSince !== ''));
     if (!intact) continue;
     const handles = mergeHandles(input.run.spec, input.entries);
     const ours = membersOf(group).filter((member) => handles[drainedKey(member)] === 'ours');
     const { seen } = seeMembers(input.observed, ours);
-    const away = seen.find((member) => isHeldBack(input.run.spec, member) || member.seen.state === 'Drained' || member.seen.state === 'Draining');
+    const away = seen.find(
+      (member) =>
+        isHeldBack(input.run.spec, member) || member.seen.state === 'Drained' || member.seen.state === 'Draining',
+    );
     if (away !== undefined && away.seen.foreign === '') {
       const because = `${group.name} is intact and serves again, because ${current.step.title} ended`;
       return { kind: 'act', step: current.step.id, effect: { kind: 'ServeMember', member: away.ref }, because };
@@ -125,8 +171,12 @@ export function groupsAtStake(input: Pick<DecideInput, 'run' | 'entries'>): { gr
   const handles = mergeHandles(spec, input.entries);
   return spec.groups.flatMap((group) => {
     const record = recordOf(spec, input.entries, group.name);
-    const claims = (handles[claimsKey(group.name)] ?? '').split(',').filter((claim) => handles[snapshotKey(claim)] !== undefined);
-    return record.fate === 'Changed' && record.servedSince !== '' && claims.length > 0 ? [{ group: group.name, since: record.servedSince }] : [];
+    const claims = (handles[claimsKey(group.name)] ?? '')
+      .split(',')
+      .filter((claim) => handles[snapshotKey(claim)] !== undefined);
+    return record.fate === 'Changed' && record.servedSince !== '' && claims.length > 0
+      ? [{ group: group.name, since: record.servedSince }]
+      : [];
   });
 }
 
@@ -144,23 +194,53 @@ export function choicesAfter(input: Pick<DecideInput, 'run' | 'entries'>): Choic
   const since = stake.map(({ group, since: at }) => `${group} since ${at}`).join(', ');
   const resume: Choice = { choice: 'Resume', message: 'mend the cause, then try the failed step again' };
   if (stake.length === 0) {
-    return [resume, { choice: 'Rollback', method: 'Snapshots', data: 'Keep', loss: 'none', message: 'volumes back to their snapshots: they never served users' }];
+    return [
+      resume,
+      {
+        choice: 'Rollback',
+        method: 'Snapshots',
+        data: 'Keep',
+        loss: 'none',
+        message: 'volumes back to their snapshots: they never served users',
+      },
+    ];
   }
   return [
     resume,
-    { choice: 'Rollback', method: 'Snapshots', data: 'Keep', loss: 'none', message: `previous release on today's data; volumes that served stay: ${since}` },
-    { choice: 'Rollback', method: 'Snapshots', data: 'Discard', loss: `writes of ${since}`, message: 'every volume back to its snapshot' },
+    {
+      choice: 'Rollback',
+      method: 'Snapshots',
+      data: 'Keep',
+      loss: 'none',
+      message: `previous release on today's data; volumes that served stay: ${since}`,
+    },
+    {
+      choice: 'Rollback',
+      method: 'Snapshots',
+      data: 'Discard',
+      loss: `writes of ${since}`,
+      message: 'every volume back to its snapshot',
+    },
   ];
 }
 
 function ordered(input: DecideInput, decision: ValidDecision, because: string): Move {
   const method: RollbackMethod = decision.method === 'PreviousTemplate' ? 'PreviousTemplate' : 'Snapshots';
-  const order: RollbackOrder = { method, data: decision.data ?? automaticData(input), because, authorisedBy: decision.by };
+  const order: RollbackOrder = {
+    method,
+    data: decision.data ?? automaticData(input),
+    because,
+    authorisedBy: decision.by,
+  };
   return { kind: 'rollBack', order };
 }
 
 /** Only a word given after the failure counts for it. */
-function decisionAfter(decisions: readonly ValidDecision[], entry: StepEntry | undefined, choice: string): ValidDecision | undefined {
+function decisionAfter(
+  decisions: readonly ValidDecision[],
+  entry: StepEntry | undefined,
+  choice: string,
+): ValidDecision | undefined {
   const since = entry?.finished === undefined ? '' : entry.finished;
   return decisions.find((decision) => decision.choice === choice && formatInstant(decision.createdAt + 999) >= since);
 }
@@ -172,23 +252,39 @@ function resumeAt(input: DecideInput, current: Current, decision: ValidDecision)
   const lifted = rows.findIndex((row) => {
     if (row.step.action !== 'Drain' || !hasBegun(row.entry) || row.step.group === undefined) return false;
     const record = recordOf(input.run.spec, input.entries, row.step.group);
-    const last = rows.findLast((other) => other.step.group === row.step.group && other.step.action === 'Drain' && hasBegun(other.entry));
+    const last = rows.findLast(
+      (other) => other.step.group === row.step.group && other.step.action === 'Drain' && hasBegun(other.entry),
+    );
     return last === row && record.out && (record.fate === 'Drained' || record.servedSince !== '');
   });
   const from = lifted >= 0 && lifted < failedAt ? lifted : failedAt;
   const message = `resumed by ${decision.by}: ${decision.reason}`;
-  const changes = rows.slice(from, failedAt + 1).filter((row) => row.entry.state !== 'Skipped' && row.entry.state !== 'Pending');
+  const changes = rows
+    .slice(from, failedAt + 1)
+    .filter((row) => row.entry.state !== 'Skipped' && row.entry.state !== 'Pending');
   // One word, one resumption: the next failure asks again.
   const record = { [resumedKey(decision.name)]: current.step.id };
-  return { kind: 'advance', changes: changes.map((row) => ({ id: row.step.id, state: 'Pending', reason: 'Resumed', message, record })) };
+  return {
+    kind: 'advance',
+    changes: changes.map((row) => ({ id: row.step.id, state: 'Pending', reason: 'Resumed', message, record })),
+  };
 }
 
 /** Gives everything back that is ours, then ends. */
-export function endRun(input: DecideInput, phase: 'Failed' | 'Cancelled' | 'Superseded', reason: string, message: string): Move {
+export function endRun(
+  input: DecideInput,
+  phase: 'Failed' | 'Cancelled' | 'Superseded',
+  reason: string,
+  message: string,
+): Move {
   const { spec } = input.run;
   const cleanup: Step = { ...(spec.steps.at(-1) as Step), groups: spec.groups.map((group) => group.name) };
-  const entry = input.entries.find((candidate) => candidate.id === cleanup.id) ?? { id: cleanup.id, state: 'Pending', attempt: 0, operation: '' };
+  const entry = input.entries.find((candidate) => candidate.id === cleanup.id) ?? {
+    id: cleanup.id,
+    state: 'Pending',
+    attempt: 0,
+    operation: '',
+  };
   const verdict = evaluateCleanup(contextOf(input, { step: cleanup, entry }));
   return verdict.kind === 'act' ? toMove(cleanup, verdict) : { kind: 'finish', phase, reason, message };
 }
-

@@ -7,7 +7,10 @@ export type Handles = Readonly<Record<string, string>>;
 /** Steps with their entries, in plan order; a step without an entry is pending. */
 export function journalOf(spec: UpgradeRunSpec, entries: readonly StepEntry[]): { step: Step; entry: StepEntry }[] {
   const byId = new Map(entries.map((entry) => [entry.id, entry]));
-  return spec.steps.map((step) => ({ step, entry: byId.get(step.id) ?? { id: step.id, state: 'Pending', attempt: 0, operation: '' } }));
+  return spec.steps.map((step) => ({
+    step,
+    entry: byId.get(step.id) ?? { id: step.id, state: 'Pending', attempt: 0, operation: '' },
+  }));
 }
 
 /** Everything written down so far; later steps win over earlier ones, the journal over the plan. */
@@ -85,7 +88,10 @@ export function recordAfter(origin: PastRun, attempts: readonly PastRun[], group
       if (step.action === 'Reinstall' && entry.state === 'Succeeded') reinstalled = true;
       if (entry.state !== 'Succeeded' || (step.action !== 'Undrain' && step.action !== 'Start')) continue;
       if (step.action === 'Undrain') record = { ...record, out: false };
-      const back = reinstalled && (step.action === 'Undrain' || !attempt.spec.steps.some((other) => other.group === group && other.action === 'Undrain'));
+      const back =
+        reinstalled &&
+        (step.action === 'Undrain' ||
+          !attempt.spec.steps.some((other) => other.group === group && other.action === 'Undrain'));
       if (back) record = { fate: 'Untouched', out: false, verified: true, servedSince: record.servedSince };
     }
   }

@@ -29,7 +29,10 @@ export interface SeenMember {
 }
 
 /** The members beside what was seen of them; `missing` names what could not be seen, with why. */
-export function seeMembers(observed: Observed, members: readonly MemberRef[]): { seen: SeenMember[]; missing: string[] } {
+export function seeMembers(
+  observed: Observed,
+  members: readonly MemberRef[],
+): { seen: SeenMember[]; missing: string[] } {
   const seen: SeenMember[] = [];
   const missing: string[] = [];
   for (const ref of members) {
@@ -69,10 +72,17 @@ function hasLivePod(observed: Observed, member: MemberRef): boolean {
 export function capacityProblem(spec: UpgradeRunSpec, observed: Observed, leaving: readonly MemberRef[]): string {
   for (const name of new Set(leaving.map((member) => member.pool))) {
     const pool = observed.pools.get(name);
-    if (pool === undefined || !pool.reachable.known) return `pool ${name} cannot be read, so nothing is taken out of it`;
+    if (pool === undefined || !pool.reachable.known)
+      return `pool ${name} cannot be read, so nothing is taken out of it`;
     const gone = new Set(leaving.filter((member) => member.pool === name).map((member) => member.member));
-    const broken = new Set(membersOfPool(spec, name).filter((member) => !hasLivePod(observed, member)).map((member) => member.member));
-    const serving = pool.members.filter((member) => member.state === 'Serving' && !gone.has(member.member) && !broken.has(member.member)).length;
+    const broken = new Set(
+      membersOfPool(spec, name)
+        .filter((member) => !hasLivePod(observed, member))
+        .map((member) => member.member),
+    );
+    const serving = pool.members.filter(
+      (member) => member.state === 'Serving' && !gone.has(member.member) && !broken.has(member.member),
+    ).length;
     if (serving < pool.minServing) {
       return `pool ${name} would have ${serving} serving members without ${[...gone].toSorted().join(', ')}, and needs ${pool.minServing}`;
     }

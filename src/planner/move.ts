@@ -33,7 +33,12 @@ export type Move =
       readonly record?: Readonly<Record<string, string>>;
       readonly after?: Readonly<Record<string, string>>;
     }
-  | { readonly kind: 'record'; readonly step: string; readonly record: Readonly<Record<string, string>>; readonly because: string }
+  | {
+      readonly kind: 'record';
+      readonly step: string;
+      readonly record: Readonly<Record<string, string>>;
+      readonly because: string;
+    }
   /** Steps change their state; nothing is done to the world. */
   | { readonly kind: 'advance'; readonly changes: readonly StepChange[] }
   | {

@@ -151,6 +151,10 @@ export function workloadKey(workload: { readonly kind: string; readonly name: st
 }
 
 /** Key of `Observed.settings`. */
-export function settingKey(setting: { readonly object: { readonly kind: string; readonly name: string }; readonly key: string; readonly path: string }): string {
+export function settingKey(setting: {
+  readonly object: { readonly kind: string; readonly name: string };
+  readonly key: string;
+  readonly path: string;
+}): string {
   return `${setting.object.kind}/${setting.object.name}/${setting.key}/${setting.path}`;
 }

@@ -21,7 +21,10 @@ export interface PlanInput {
   readonly pools: readonly Pool[];
   readonly suites: readonly ProbeSuite[];
   /** What was found out about the world, by workload key: containers and replicas. */
-  readonly workloads: ReadonlyMap<string, { readonly images: Readonly<Record<string, string>>; readonly replicas: number }>;
+  readonly workloads: ReadonlyMap<
+    string,
+    { readonly images: Readonly<Record<string, string>>; readonly replicas: number }
+  >;
   /** Version all groups run; empty when unknown. */
   readonly from: string;
   readonly fromPackage: string;
@@ -55,7 +58,10 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
     purpose: 'Upgrade',
     procedure: 'rolling',
     package: input.package.metadata.name,
-    from: { ...(input.from === '' ? {} : { version: input.from }), ...(input.fromPackage === '' ? {} : { package: input.fromPackage }) },
+    from: {
+      ...(input.from === '' ? {} : { version: input.from }),
+      ...(input.fromPackage === '' ? {} : { package: input.fromPackage }),
+    },
     to: { version: input.package.spec.version },
     facts: {
       loadBalanced: unbalanced === '' ? 'Yes' : 'No',
@@ -78,7 +84,12 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
 }
 
 /** The plan of the way back from `origin`, after `attempts` that failed (oldest first). */
-export function computeRollbackRun(origin: PastRun, attempts: readonly PastRun[], order: RollbackOrder, hash: Hash): UpgradeRunSpec {
+export function computeRollbackRun(
+  origin: PastRun,
+  attempts: readonly PastRun[],
+  order: RollbackOrder,
+  hash: Hash,
+): UpgradeRunSpec {
   const { spec } = origin;
   const previous = attempts.at(-1) ?? origin;
   const { steps, handles } = computeRollback({ origin, attempts, order });
@@ -89,7 +100,13 @@ export function computeRollbackRun(origin: PastRun, attempts: readonly PastRun[]
     previous: previous.name,
     from: { version: spec.to.version, package: spec.package },
     to: { version: spec.from.version ?? 'before' },
-    facts: { ...spec.facts, authorisedBy: order.authorisedBy, because: order.because.slice(0, 512), method: order.method, data: order.data },
+    facts: {
+      ...spec.facts,
+      authorisedBy: order.authorisedBy,
+      because: order.because.slice(0, 512),
+      method: order.method,
+      data: order.data,
+    },
     handles: { ...handles, [previousUIDKey]: previous.uid, [originKey]: origin.name },
     steps,
   };
@@ -105,8 +122,18 @@ function freezeGroup(input: PlanInput, group: ServerGroup): RunGroup {
     if (config === undefined) return [];
     const target = { object: config.object, key: config.key, format: config.format };
     return [
-      ...Object.entries(setting.set ?? {}).map(([path, value]) => ({ config: target, path, value, mode: 'set' as const })),
-      ...Object.entries(setting.add ?? {}).map(([path, value]) => ({ config: target, path, value, mode: 'add' as const })),
+      ...Object.entries(setting.set ?? {}).map(([path, value]) => ({
+        config: target,
+        path,
+        value,
+        mode: 'set' as const,
+      })),
+      ...Object.entries(setting.add ?? {}).map(([path, value]) => ({
+        config: target,
+        path,
+        value,
+        mode: 'add' as const,
+      })),
       ...(setting.remove ?? []).map((path) => ({ config: target, path, value: '', mode: 'remove' as const })),
     ];
   });
@@ -137,7 +164,11 @@ function freezeGroup(input: PlanInput, group: ServerGroup): RunGroup {
 }
 
 /** Images of the package for the containers a server has: "role/container" before "container". */
-export function imagesFor(images: Readonly<Record<string, string>>, role: string | undefined, containers: readonly string[]): Record<string, string> {
+export function imagesFor(
+  images: Readonly<Record<string, string>>,
+  role: string | undefined,
+  containers: readonly string[],
+): Record<string, string> {
   const found: Record<string, string> = {};
   for (const container of containers) {
     const image = (role === undefined ? undefined : images[`${role}/${container}`]) ?? images[container];
@@ -174,6 +205,8 @@ function whyUnbalanced(input: PlanInput, groups: readonly RunGroup[]): string {
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.entries(value)
+    .filter(([, item]) => item !== undefined)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
 }

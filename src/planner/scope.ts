@@ -47,7 +47,16 @@ export function mergeScopes(a: ObservationScope, b: ObservationScope): Observati
   };
 }
 
-const empty: ObservationScope = { groups: [], workloads: [], pools: [], snapshots: [], restores: [], probes: [], saved: [], settings: [] };
+const empty: ObservationScope = {
+  groups: [],
+  workloads: [],
+  pools: [],
+  snapshots: [],
+  restores: [],
+  probes: [],
+  saved: [],
+  settings: [],
+};
 
 export function computeScope(input: ScopeInput): ObservationScope {
   const { step, run, entries } = input;
@@ -67,26 +76,37 @@ export function computeScope(input: ScopeInput): ObservationScope {
     probes: step.action === 'Probe' ? probeRequests(input).map((request) => request.id) : [],
     ...(step.action === 'Snapshot' ? { snapshots: snapshotsOf(input, handles) } : {}),
     ...(step.action === 'Upgrade' || step.action === 'Reinstall' ? { saved: savedOf(input, handles) } : {}),
-    ...(step.action === 'Configure' ? { saved: savedSettings(input, handles), settings: own.flatMap(settingChanges) } : {}),
+    ...(step.action === 'Configure'
+      ? { saved: savedSettings(input, handles), settings: own.flatMap(settingChanges) }
+      : {}),
     ...(step.action === 'RestoreSnapshot' || step.action === 'Reinstall' ? restoresOf({ ...input, handles }) : {}),
-    ...(step.action === 'Reinstall' && handles[settingsKey(group)] !== undefined ? { saved: [...savedOf(input, handles), ...savedSettings(input, handles)] } : {}),
+    ...(step.action === 'Reinstall' && handles[settingsKey(group)] !== undefined
+      ? { saved: [...savedOf(input, handles), ...savedSettings(input, handles)] }
+      : {}),
   };
 }
 
 /** Groups that share a pool with these: whether they can carry the users alone is seen in their pods, not only in the pool. */
 function neighboursOf(spec: UpgradeRunSpec, groups: readonly RunGroup[]): RunGroup[] {
   const pools = new Set(groups.flatMap(membersOf).map((member) => member.pool));
-  return spec.groups.filter((group) => !groups.includes(group) && membersOf(group).some((member) => pools.has(member.pool)));
+  return spec.groups.filter(
+    (group) => !groups.includes(group) && membersOf(group).some((member) => pools.has(member.pool)),
+  );
 }
 
 function snapshotsOf(input: ScopeInput, handles: Readonly<Record<string, string>>): ObservationScope['snapshots'] {
   const claims = (handles[claimsKey(input.step.group ?? '')] ?? '').split(',').filter((claim) => claim !== '');
-  return claims.map((claim) => ({ claim, snapshot: handles[snapshotKey(claim)] ?? '' })).filter((snapshot) => snapshot.snapshot !== '');
+  return claims
+    .map((claim) => ({ claim, snapshot: handles[snapshotKey(claim)] ?? '' }))
+    .filter((snapshot) => snapshot.snapshot !== '');
 }
 
 function savedOf(input: ScopeInput, handles: Readonly<Record<string, string>>): ObservationScope['saved'] {
   const workloads = workloadsOf(groupOf(input.run.spec, input.step.group));
-  return workloads.map((workload) => ({ kind: 'Revision', name: handles[revisionKey(workload)] ?? revisionName(input, workload) }));
+  return workloads.map((workload) => ({
+    kind: 'Revision',
+    name: handles[revisionKey(workload)] ?? revisionName(input, workload),
+  }));
 }
 
 function savedSettings(input: ScopeInput, handles: Readonly<Record<string, string>>): ObservationScope['saved'] {
@@ -94,7 +114,9 @@ function savedSettings(input: ScopeInput, handles: Readonly<Record<string, strin
   return [{ kind: 'Settings', name: handles[settingsKey(group)] ?? `${input.run.name}-settings-${group}` }];
 }
 
-function restoresOf(input: ScopeInput & { handles: Readonly<Record<string, string>> }): Pick<ObservationScope, 'restores' | 'snapshots'> {
+function restoresOf(
+  input: ScopeInput & { handles: Readonly<Record<string, string>> },
+): Pick<ObservationScope, 'restores' | 'snapshots'> {
   const claims = restorableClaims(input);
   return { restores: claims, snapshots: claims.map(({ claim, snapshot }) => ({ claim, snapshot })) };
 }
@@ -103,7 +125,8 @@ function restoresOf(input: ScopeInput & { handles: Readonly<Record<string, strin
 export function heldMembers(spec: UpgradeRunSpec, entries: readonly StepEntry[]): MemberRef[] {
   const handles = mergeHandles(spec, entries);
   const held = new Map<string, boolean>();
-  for (const name of (spec.handles['held/groups'] ?? '').split(',').filter((group) => group !== '')) held.set(name, true);
+  for (const name of (spec.handles['held/groups'] ?? '').split(',').filter((group) => group !== ''))
+    held.set(name, true);
   for (const { step, entry } of journalOf(spec, entries)) {
     if (step.group === undefined || entry.state === 'Pending' || entry.state === 'Skipped') continue;
     if (step.action === 'Drain' && entry.state === 'Succeeded') held.set(step.group, true);

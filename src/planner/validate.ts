@@ -16,36 +16,73 @@ export interface Problem {
 
 /** Problems in the order a reader would mend them; empty when a plan can be made. */
 export function findProblems(input: PlanInput): Problem[] {
-  return [...packageProblems(input), ...groupProblems(input), ...sharedWorkloads(input), ...settingProblems(input), ...variableProblems(input)];
+  return [
+    ...packageProblems(input),
+    ...groupProblems(input),
+    ...sharedWorkloads(input),
+    ...settingProblems(input),
+    ...variableProblems(input),
+  ];
 }
 
 function packageProblems(input: PlanInput): Problem[] {
   const { spec, metadata } = input.package;
   const object = `package/${metadata.name}`;
   const problem = (reason: string, field: string, message: string): Problem[] => [{ reason, object, field, message }];
-  if (spec.withdrawn) return problem('PackageWithdrawn', 'spec.withdrawn', 'the package is withdrawn: name another one');
+  if (spec.withdrawn)
+    return problem('PackageWithdrawn', 'spec.withdrawn', 'the package is withdrawn: name another one');
   if (spec.upgradeType === 'Major') {
-    return problem('ProcedureNotAvailable', 'spec.upgradeType', 'major upgrades are not available in this version: use a Minor package');
+    return problem(
+      'ProcedureNotAvailable',
+      'spec.upgradeType',
+      'major upgrades are not available in this version: use a Minor package',
+    );
   }
   if (input.from === '') {
     if (spec.upgradesFrom === undefined && !needsOldVersion(input.suites)) return [];
-    return problem('SourceVersionUnknown', 'spec.upgradesFrom', 'the version that runs is not known: apply the Package that was installed, or label the workloads with app.kubernetes.io/version');
+    return problem(
+      'SourceVersionUnknown',
+      'spec.upgradesFrom',
+      'the version that runs is not known: apply the Package that was installed, or label the workloads with app.kubernetes.io/version',
+    );
   }
   return versionProblems(input, spec, problem);
 }
 
-function versionProblems(input: PlanInput, spec: Package['spec'], problem: (reason: string, field: string, message: string) => Problem[]): Problem[] {
+function versionProblems(
+  input: PlanInput,
+  spec: Package['spec'],
+  problem: (reason: string, field: string, message: string) => Problem[],
+): Problem[] {
   const from = parseVersion(input.from);
   const to = parseVersion(spec.version);
-  if (from === undefined || to === undefined) return problem('VersionUnreadable', 'spec.version', `"${from === undefined ? input.from : spec.version}" is not a version such as 1.2.0`);
+  if (from === undefined || to === undefined)
+    return problem(
+      'VersionUnreadable',
+      'spec.version',
+      `"${from === undefined ? input.from : spec.version}" is not a version such as 1.2.0`,
+    );
   const type = upgradeTypeOf(from, to);
-  if (type === 'NotNewer') return problem('NotAnUpgrade', 'spec.version', `${spec.version} is not newer than ${input.from}, which runs: name a newer package`);
+  if (type === 'NotNewer')
+    return problem(
+      'NotAnUpgrade',
+      'spec.version',
+      `${spec.version} is not newer than ${input.from}, which runs: name a newer package`,
+    );
   if (type !== spec.upgradeType) {
-    return problem('UpgradeTypeMismatch', 'spec.upgradeType', `from ${input.from} to ${spec.version} is a ${type} upgrade, the package says ${spec.upgradeType}: correct it`);
+    return problem(
+      'UpgradeTypeMismatch',
+      'spec.upgradeType',
+      `from ${input.from} to ${spec.version} is a ${type} upgrade, the package says ${spec.upgradeType}: correct it`,
+    );
   }
   const range = spec.upgradesFrom === undefined ? undefined : parseRange(spec.upgradesFrom);
   if (range !== undefined && !inRange(from, range)) {
-    return problem('SourceVersionNotAccepted', 'spec.upgradesFrom', `${input.from} runs, and the package upgrades from ${spec.upgradesFrom ?? ''}: go by an older package first`);
+    return problem(
+      'SourceVersionNotAccepted',
+      'spec.upgradesFrom',
+      `${input.from} runs, and the package upgrades from ${spec.upgradesFrom ?? ''}: go by an older package first`,
+    );
   }
   return [];
 }
@@ -55,16 +92,38 @@ function groupProblems(input: PlanInput): Problem[] {
   return input.groups.flatMap((group) => {
     const object = `servergroup/${group.metadata.name}`;
     if (group.spec.product !== undefined && group.spec.product !== product) {
-      return [{ reason: 'ProductMismatch', object, field: 'spec.product', message: `the group runs ${group.spec.product}, the package is ${product}: name a package of the same product` }];
+      return [
+        {
+          reason: 'ProductMismatch',
+          object,
+          field: 'spec.product',
+          message: `the group runs ${group.spec.product}, the package is ${product}: name a package of the same product`,
+        },
+      ];
     }
     return group.spec.servers.flatMap((server) => {
       const key = `${server.workload.kind}/${server.workload.name}`;
       const seen = input.workloads.get(key);
       const field = `spec.servers[${server.name}].workload`;
-      if (seen === undefined) return [{ reason: 'ReferenceNotFound', object, field, message: `${key} does not exist: create it, or correct the name` }];
+      if (seen === undefined)
+        return [
+          {
+            reason: 'ReferenceNotFound',
+            object,
+            field,
+            message: `${key} does not exist: create it, or correct the name`,
+          },
+        ];
       const images = imagesFor(input.package.spec.images ?? {}, server.role, Object.keys(seen.images));
       if (Object.keys(images).length === 0 && input.package.spec.images !== undefined) {
-        return [{ reason: 'NoImageForServer', object, field, message: `the package has no image for the containers of ${key} (${Object.keys(seen.images).join(', ')}): name one in Package.spec.images` }];
+        return [
+          {
+            reason: 'NoImageForServer',
+            object,
+            field,
+            message: `the package has no image for the containers of ${key} (${Object.keys(seen.images).join(', ')}): name one in Package.spec.images`,
+          },
+        ];
       }
       return [];
     });
@@ -79,7 +138,14 @@ function sharedWorkloads(input: PlanInput): Problem[] {
       const other = owner.get(key);
       owner.set(key, group.metadata.name);
       if (other === undefined || other === group.metadata.name) return [];
-      return [{ reason: 'WorkloadShared', object: `servergroup/${group.metadata.name}`, field: `spec.servers[${server.name}].workload`, message: `${key} is in ${other} too: a workload belongs to one group` }];
+      return [
+        {
+          reason: 'WorkloadShared',
+          object: `servergroup/${group.metadata.name}`,
+          field: `spec.servers[${server.name}].workload`,
+          message: `${key} is in ${other} too: a workload belongs to one group`,
+        },
+      ];
     }),
   );
 }
@@ -105,7 +171,12 @@ function variableProblems(input: PlanInput): Problem[] {
     if (suite === undefined) return [];
     const serverVars = group.spec.servers.map((server) => Object.keys(server.vars ?? {}));
     const common = (serverVars[0] ?? []).filter((name) => serverVars.every((names) => names.includes(name)));
-    const known = new Set([...ownVariables, ...common, ...Object.keys(group.spec.probeParameters ?? {}), ...suiteVariables(suite)]);
+    const known = new Set([
+      ...ownVariables,
+      ...common,
+      ...Object.keys(group.spec.probeParameters ?? {}),
+      ...suiteVariables(suite),
+    ]);
     const unset = variablesUsed(suite).filter((name) => !known.has(name));
     return unset.map((name) => ({
       reason: 'VariableNotSet',
@@ -122,12 +193,19 @@ function variablesUsed(suite: ProbeSuite): string[] {
 
 /** Parameters with a default, names of secrets, and what probes capture. */
 function suiteVariables(suite: ProbeSuite): string[] {
-  const parameters = (suite.spec.parameters ?? []).filter((parameter) => parameter.default !== undefined).map((parameter) => parameter.name);
-  const inner = suite.spec.probes.flatMap((probe) => [...(probe.http?.env ?? []).map((env) => env.name), ...(probe.http?.capture ?? []).map((capture) => capture.name)]);
+  const parameters = (suite.spec.parameters ?? [])
+    .filter((parameter) => parameter.default !== undefined)
+    .map((parameter) => parameter.name);
+  const inner = suite.spec.probes.flatMap((probe) => [
+    ...(probe.http?.env ?? []).map((env) => env.name),
+    ...(probe.http?.capture ?? []).map((capture) => capture.name),
+  ]);
   return [...parameters, ...inner];
 }
 
 /** Does a suite compare with the version that runs before the upgrade? */
 function needsOldVersion(suites: readonly ProbeSuite[]): boolean {
-  return suites.some((suite) => variablesUsed(suite).some((name) => name === 'EXPECTED_VERSION' || name === 'FROM_VERSION'));
+  return suites.some((suite) =>
+    variablesUsed(suite).some((name) => name === 'EXPECTED_VERSION' || name === 'FROM_VERSION'),
+  );
 }

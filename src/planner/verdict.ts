@@ -76,7 +76,11 @@ export function wait(reason: string, message: string, blocker?: BlockerSubject):
 }
 
 /** Waits while there is time, then fails with the same words. */
-export function waitOrFail(context: StepContext, waiting: { reason: string; message: string; blocker?: BlockerSubject }, failure: string): StepVerdict {
+export function waitOrFail(
+  context: StepContext,
+  waiting: { reason: string; message: string; blocker?: BlockerSubject },
+  failure: string,
+): StepVerdict {
   if (context.consumedMs >= context.timeoutMs) {
     return fail(failure, `${waiting.message}; gave up after ${context.step.timeout}`);
   }

@@ -21,7 +21,12 @@ export function parseDuration(text: string): number {
 export function formatDuration(ms: number): string {
   let rest = Math.max(0, Math.trunc(ms));
   let text = '';
-  for (const [unit, size] of [['h', 3_600_000], ['m', 60_000], ['s', 1_000], ['ms', 1]] as const) {
+  for (const [unit, size] of [
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+    ['ms', 1],
+  ] as const) {
     const count = Math.trunc(rest / size);
     if (count > 0) text += `${count}${unit}`;
     rest -= count * size;

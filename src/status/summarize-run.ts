@@ -20,7 +20,14 @@ export interface SummaryInput {
   readonly now: EpochMs;
 }
 
-const ended: ReadonlySet<RunPhase> = new Set(['Completed', 'RolledBack', 'Rebuilt', 'Failed', 'Cancelled', 'Superseded']);
+const ended: ReadonlySet<RunPhase> = new Set([
+  'Completed',
+  'RolledBack',
+  'Rebuilt',
+  'Failed',
+  'Cancelled',
+  'Superseded',
+]);
 
 export function isEnded(phase: RunPhase | undefined): boolean {
   return phase !== undefined && ended.has(phase);
@@ -32,7 +39,9 @@ export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
   const previous = run.status;
   const phase = phaseOf(input);
   const current = currentStep(run.spec, entries);
-  const moved = previous === undefined || JSON.stringify(previous.steps.map((entry) => entry.state)) !== JSON.stringify(entries.map((entry) => entry.state));
+  const moved =
+    previous === undefined ||
+    JSON.stringify(previous.steps.map((entry) => entry.state)) !== JSON.stringify(entries.map((entry) => entry.state));
   const blockers = blockersOf(input);
   const started = previous?.started ?? entries.find((entry) => entry.started !== undefined)?.started;
   const failed = entries.find((entry) => entry.state === 'Failed');
@@ -41,7 +50,12 @@ export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
     conditions: mergeConditions(previous?.conditions, conditionsOf(input, phase), formatInstant(now)),
     phase,
     epoch: input.epoch,
-    ...(current === undefined || isEnded(phase) ? {} : { step: current.step.id, stepTitle: `${current.step.number}/${lastNumber(run)} ${current.step.title}`.slice(0, 256) }),
+    ...(current === undefined || isEnded(phase)
+      ? {}
+      : {
+          step: current.step.id,
+          stepTitle: `${current.step.number}/${lastNumber(run)} ${current.step.title}`.slice(0, 256),
+        }),
     steps: entries,
     // Written on transitions only: an ETA that moves with every pass would be a write with every pass.
     progress: moved || previous.progress === undefined ? computeProgress(run.spec, entries, now) : previous.progress,
@@ -51,7 +65,16 @@ export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
     ...choicesOf(input, phase),
     ...handedOverOf(input, phase),
     ...retainedOf(run, entries),
-    ...(failed === undefined ? {} : { failure: { step: failed.id, reason: failed.reason ?? 'Failed', message: failed.message ?? '', at: failed.finished ?? formatInstant(now) } }),
+    ...(failed === undefined
+      ? {}
+      : {
+          failure: {
+            step: failed.id,
+            reason: failed.reason ?? 'Failed',
+            message: failed.message ?? '',
+            at: failed.finished ?? formatInstant(now),
+          },
+        }),
     ...(started === undefined ? {} : { started }),
     ...(isEnded(phase) ? { finished: previous?.finished ?? formatInstant(now) } : {}),
   };
@@ -84,7 +107,9 @@ function blockersOf(input: SummaryInput): Blocker[] {
   const { move, run, now } = input;
   const subject = blockerSubject(input);
   if (subject === undefined) return [];
-  const before = run.status?.blockers?.find((blocker) => blocker.type === subject.type && blocker.object === subject.object);
+  const before = run.status?.blockers?.find(
+    (blocker) => blocker.type === subject.type && blocker.object === subject.object,
+  );
   const since = before?.since ?? formatInstant(now);
   const message = move.kind === 'wait' || move.kind === 'await' ? move.message.slice(0, 1_000) : '';
   return [{ type: subject.type, object: subject.object, since, message }];
@@ -117,11 +142,19 @@ function serviceOf({ run, entries }: SummaryInput): NonNullable<UpgradeRunStatus
   const out = new Set(heldMembers(run.spec, entries).map((member) => `${member.pool}/${member.member}`));
   const pooled = run.spec.groups.filter((group) => membersOf(group).length > 0);
   const isOut = (name: string): boolean => recordOf(run.spec, entries, name).out;
-  const serving = pooled.filter((group) => !isOut(group.name) && membersOf(group).every((member) => !out.has(`${member.pool}/${member.member}`)));
+  const serving = pooled.filter(
+    (group) => !isOut(group.name) && membersOf(group).every((member) => !out.has(`${member.pool}/${member.member}`)),
+  );
   const stake = groupsAtStake({ run: runOf(run), entries });
   return {
     serving: serving.map((group) => group.name),
-    atStake: stake.length === 0 ? 'none' : stake.map(({ group, since }) => `writes to ${group} since ${since}`).join(', ').slice(0, 512),
+    atStake:
+      stake.length === 0
+        ? 'none'
+        : stake
+            .map(({ group, since }) => `writes to ${group} since ${since}`)
+            .join(', ')
+            .slice(0, 512),
   };
 }
 
@@ -135,7 +168,10 @@ function handedOverOf({ run, entries }: SummaryInput, phase: RunPhase): { handed
     // A group that was only drained was put back before the end.
     if (run.spec.purpose === 'Upgrade' && record.fate === 'Drained') return [];
     return membersOf(group)
-      .filter((member) => (record.out || out.has(`${member.pool}/${member.member}`)) && handles[drainedKey(member)] === 'ours')
+      .filter(
+        (member) =>
+          (record.out || out.has(`${member.pool}/${member.member}`)) && handles[drainedKey(member)] === 'ours',
+      )
       .map((member) => ({
         group: group.name,
         object: `pool/${member.pool}/${member.member}`,

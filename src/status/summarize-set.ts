@@ -25,7 +25,12 @@ interface Said {
   readonly message: string;
 }
 
-export function summarizeSet(set: UpgradeSet, state: SetState, runs: readonly UpgradeRun[], now: EpochMs): UpgradeSetStatus {
+export function summarizeSet(
+  set: UpgradeSet,
+  state: SetState,
+  runs: readonly UpgradeRun[],
+  now: EpochMs,
+): UpgradeSetStatus {
   const said = say(set, state);
   const { generation = 1 } = set.metadata;
   const common = { reason: said.reason, message: said.message, observedGeneration: generation };
@@ -43,7 +48,9 @@ export function summarizeSet(set: UpgradeSet, state: SetState, runs: readonly Up
     conditions: mergeConditions(set.status?.conditions, conditions, formatInstant(now)),
     phase: said.phase,
     ...(active === undefined ? {} : { run: active.metadata.name }),
-    ...(active?.status?.stepTitle === undefined || isEnded(active.status.phase) ? {} : { step: active.status.stepTitle }),
+    ...(active?.status?.stepTitle === undefined || isEnded(active.status.phase)
+      ? {}
+      : { step: active.status.stepTitle }),
     ...(active?.status?.progress === undefined ? {} : { progress: active.status.progress }),
     ...(blockers.length === 0 ? {} : { blockers }),
     ...historyOf(runs),
@@ -53,36 +60,81 @@ export function summarizeSet(set: UpgradeSet, state: SetState, runs: readonly Up
 function say(set: UpgradeSet, state: SetState): Said {
   switch (state.kind) {
     case 'atTarget':
-      return { phase: 'Completed', ready: true, reconciling: false, stalled: false, reason: 'UpToDate', message: `version ${state.version} runs everywhere` };
+      return {
+        phase: 'Completed',
+        ready: true,
+        reconciling: false,
+        stalled: false,
+        reason: 'UpToDate',
+        message: `version ${state.version} runs everywhere`,
+      };
     case 'problems': {
       const [first] = state.problems;
       const more = state.problems.length > 1 ? ` (and ${state.problems.length - 1} more)` : '';
       const message = first === undefined ? '' : `${first.object} ${first.field}: ${first.message}${more}`;
-      return { phase: 'Blocked', ready: false, reconciling: false, stalled: true, reason: first?.reason ?? 'InvalidObject', message };
+      return {
+        phase: 'Blocked',
+        ready: false,
+        reconciling: false,
+        stalled: true,
+        reason: first?.reason ?? 'InvalidObject',
+        message,
+      };
     }
     case 'blocked':
-      return { phase: 'Blocked', ready: false, reconciling: false, stalled: true, reason: 'GroupTaken', message: state.message };
+      return {
+        phase: 'Blocked',
+        ready: false,
+        reconciling: false,
+        stalled: true,
+        reason: 'GroupTaken',
+        message: state.message,
+      };
     case 'run':
       return sayRun(set, state.child ?? state.run, state.run);
   }
 }
 
 const phases: Readonly<Record<RunPhase, UpgradeSetPhase>> = {
-  Planned: 'Pending', Preflight: 'Running', AwaitingWindow: 'Scheduled', Running: 'Running', Paused: 'Paused', AwaitingDecision: 'AwaitingDecision',
-  RollingBack: 'RollingBack', Completed: 'Completed', RolledBack: 'RolledBack', Rebuilt: 'Completed', Failed: 'Failed', Cancelled: 'Cancelled', Superseded: 'Pending',
+  Planned: 'Pending',
+  Preflight: 'Running',
+  AwaitingWindow: 'Scheduled',
+  Running: 'Running',
+  Paused: 'Paused',
+  AwaitingDecision: 'AwaitingDecision',
+  RollingBack: 'RollingBack',
+  Completed: 'Completed',
+  RolledBack: 'RolledBack',
+  Rebuilt: 'Completed',
+  Failed: 'Failed',
+  Cancelled: 'Cancelled',
+  Superseded: 'Pending',
 };
 
 function sayRun(set: UpgradeSet, active: UpgradeRun, origin: UpgradeRun): Said {
   const runPhase = active.status?.phase ?? 'Planned';
-  const rolling = active.spec.purpose === 'Rollback' && !isEnded(runPhase) && runPhase !== 'AwaitingDecision' && runPhase !== 'Paused';
+  const rolling =
+    active.spec.purpose === 'Rollback' &&
+    !isEnded(runPhase) &&
+    runPhase !== 'AwaitingDecision' &&
+    runPhase !== 'Paused';
   const phase = rolling ? 'RollingBack' : phases[runPhase];
   const condition = active.status?.conditions?.find((candidate) => candidate.type === 'Ready');
   const ready = phase === 'Completed';
   const stalled = phase === 'Failed' || phase === 'RolledBack' || phase === 'AwaitingDecision' || phase === 'Cancelled';
   const failure = origin.status?.failure;
   const why = failure !== undefined && !ready && active !== origin ? `${failure.reason}: ${failure.message}` : '';
-  const message = [why, condition?.message ?? (set.spec.dryRun ? 'planned; spec.dryRun is true' : '')].filter((part) => part !== '').join('; ');
-  return { phase, ready, reconciling: !ready && !stalled, stalled, reason: ready ? 'Completed' : (condition?.reason ?? phase), message: message.slice(0, 1_000) };
+  const message = [why, condition?.message ?? (set.spec.dryRun ? 'planned; spec.dryRun is true' : '')]
+    .filter((part) => part !== '')
+    .join('; ');
+  return {
+    phase,
+    ready,
+    reconciling: !ready && !stalled,
+    stalled,
+    reason: ready ? 'Completed' : (condition?.reason ?? phase),
+    message: message.slice(0, 1_000),
+  };
 }
 
 /** The wording of 001-29 and 001-31, where users will notice. */
@@ -90,21 +142,36 @@ function loadBalanced(state: SetState, observedGeneration: number): WantedCondit
   if (state.kind !== 'run') return [];
   const yes = state.run.spec.facts['loadBalanced'] === 'Yes';
   const message = yes ? 'no interruption is expected' : (state.run.spec.facts['interruption'] ?? '');
-  return [{ type: 'LoadBalanced', status: yes ? 'True' : 'False', reason: yes ? 'Redundant' : 'NotRedundant', message, observedGeneration }];
+  return [
+    {
+      type: 'LoadBalanced',
+      status: yes ? 'True' : 'False',
+      reason: yes ? 'Redundant' : 'NotRedundant',
+      message,
+      observedGeneration,
+    },
+  ];
 }
 
 function blockersOf(set: UpgradeSet, state: SetState, now: EpochMs): NonNullable<UpgradeSetStatus['blockers']> {
-  const since = (type: string, object: string): string => set.status?.blockers?.find((old) => old.type === type && old.object === object)?.since ?? formatInstant(now);
+  const since = (type: string, object: string): string =>
+    set.status?.blockers?.find((old) => old.type === type && old.object === object)?.since ?? formatInstant(now);
   if (state.kind === 'run') return [...((state.child ?? state.run).status?.blockers ?? [])];
-  if (state.kind === 'blocked') return [{ type: 'Lock', object: state.object, since: since('Lock', state.object), message: state.message }];
+  if (state.kind === 'blocked')
+    return [{ type: 'Lock', object: state.object, since: since('Lock', state.object), message: state.message }];
   if (state.kind === 'atTarget') return [];
   return state.problems.slice(0, 16).map((problem) => ({
-    type: problem.reason, object: problem.object, since: since(problem.reason, problem.object), message: `${problem.field}: ${problem.message}`.slice(0, 1_000),
+    type: problem.reason,
+    object: problem.object,
+    since: since(problem.reason, problem.object),
+    message: `${problem.field}: ${problem.message}`.slice(0, 1_000),
   }));
 }
 
 function historyOf(runs: readonly UpgradeRun[]): Pick<UpgradeSetStatus, 'history'> {
-  const over = runs.filter((run) => isEnded(run.status?.phase)).toSorted((a, b) => ((a.status?.finished ?? '') < (b.status?.finished ?? '') ? 1 : -1));
+  const over = runs
+    .filter((run) => isEnded(run.status?.phase))
+    .toSorted((a, b) => ((a.status?.finished ?? '') < (b.status?.finished ?? '') ? 1 : -1));
   if (over.length === 0) return {};
   return {
     history: over.slice(0, 20).map((run) => ({

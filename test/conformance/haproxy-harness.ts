@@ -23,7 +23,11 @@ export async function haproxyHarness(): Promise<Harness> {
   let seen = '0';
   let changes = 0;
   const note = async (): Promise<void> => {
-    const now = (await process.type('show servers state web')).split('\n').find((line) => line.includes(' web-1 '))?.split(' ')[6] ?? '';
+    const now =
+      (await process.type('show servers state web'))
+        .split('\n')
+        .find((line) => line.includes(' web-1 '))
+        ?.split(' ')[6] ?? '';
     if (now !== seen) changes += 1;
     seen = now;
   };

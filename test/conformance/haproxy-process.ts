@@ -69,7 +69,11 @@ export async function haproxy(options: HaproxyOptions): Promise<HaproxyProcess> 
   };
 }
 
-function configuration({ servers, mode = 'tcp', level = 'admin' }: HaproxyOptions, api: number, frontend: number): string {
+function configuration(
+  { servers, mode = 'tcp', level = 'admin' }: HaproxyOptions,
+  api: number,
+  frontend: number,
+): string {
   const lines = servers.map(({ name, port, options = '' }) => `  server ${name} 127.0.0.1:${port} ${options}`);
   return `global
   stats socket ipv4@127.0.0.1:${api} level ${level}

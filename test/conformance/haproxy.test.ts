@@ -96,7 +96,12 @@ class Farm implements AsyncDisposable {
 
 async function adminStateOf(process: HaproxyProcess | undefined): Promise<number> {
   const text = (await process?.type('show servers state web')) ?? '';
-  return Number(text.split('\n').find((line) => line.includes(' web-1 '))?.split(' ')[6]);
+  return Number(
+    text
+      .split('\n')
+      .find((line) => line.includes(' web-1 '))
+      ?.split(' ')[6],
+  );
 }
 
 describe('HAProxy 2.6, the real one', () => {
@@ -107,7 +112,10 @@ describe('HAProxy 2.6, the real one', () => {
     await farm.drain();
     assert.deepEqual(await Promise.all(farm.processes.map(adminStateOf)), [8, 8]);
     const drained = await farm.one(ours);
-    assert.deepEqual([drained.state, drained.foreign, drained.held, drained.connections], ['Drained', '', true, { known: true, value: 0 }]);
+    assert.deepEqual(
+      [drained.state, drained.foreign, drained.held, drained.connections],
+      ['Drained', '', true, { known: true, value: 0 }],
+    );
     await farm.serve();
     assert.deepEqual(await Promise.all(farm.processes.map(adminStateOf)), [0, 0]);
     const serving = await farm.one(ours);
@@ -193,13 +201,19 @@ describe('HAProxy 2.6, the real one', () => {
     await farm.processes[0]?.reload();
     const seen = await farm.one(ours);
     assert.equal(seen.connections.known, false);
-    assert.match(seen.connections.known ? '' : seen.connections.why, /was reloaded; connections of the process before are not counted/);
+    assert.match(
+      seen.connections.known ? '' : seen.connections.why,
+      /was reloaded; connections of the process before are not counted/,
+    );
   });
 
   it('tells a socket without admin level from one that is down', async () => {
     await using farm = await Farm.of(1, { level: 'operator' });
     const seen = await farm.look();
-    assert.match(seen.reachable.known ? '' : seen.reachable.why, /answers at level operator; give its socket "level admin"/);
+    assert.match(
+      seen.reachable.known ? '' : seen.reachable.why,
+      /answers at level operator; give its socket "level admin"/,
+    );
     await assert.rejects(farm.drain(), RetryError);
     assert.equal(await adminStateOf(farm.processes[0]), 0);
   });
@@ -215,12 +229,18 @@ describe('HAProxy 2.6, the real one', () => {
 
   it('ends with its signal, against a port where nobody answers', async () => {
     await using farm = await Farm.of(1);
-    await assert.rejects(farm.driver.observe(context(), 'web', [member], AbortSignal.abort(new Error('stopped'))), /stopped/);
+    await assert.rejects(
+      farm.driver.observe(context(), 'web', [member], AbortSignal.abort(new Error('stopped'))),
+      /stopped/,
+    );
   });
 });
 
 function seededLike(farm: Farm): ReturnType<typeof createMemoryClient> {
   const client = createMemoryClient({ clock: systemClock });
-  client.seed<Pool>(pools, pool('web', { haproxy: { endpoints: farm.processes.map((process) => process.endpoint), backend: 'web' } }));
+  client.seed<Pool>(
+    pools,
+    pool('web', { haproxy: { endpoints: farm.processes.map((process) => process.endpoint), backend: 'web' } }),
+  );
   return client;
 }

@@ -5,11 +5,25 @@ import { createPoolDriver } from '../../src/drivers/pools/driver.ts';
 import { createSnapshotDriver } from '../../src/drivers/snapshots/csi.ts';
 import { createWorkloadDriver } from '../../src/drivers/workloads/driver.ts';
 import type { PersistentVolume } from '../../src/kube/objects.ts';
-import { persistentVolumeClaims, persistentVolumes, pods, statefulSets, volumeSnapshots } from '../../src/kube/resources.ts';
+import {
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  statefulSets,
+  volumeSnapshots,
+} from '../../src/kube/resources.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { serverGroup } from '../builders/objects.ts';
 import type { Harness } from './harness.ts';
-import { type Cluster, completeSnapshot, convergeEndpoints, namespace, seedStatefulSet, seedVolume, servicePool } from './scene.ts';
+import {
+  type Cluster,
+  completeSnapshot,
+  convergeEndpoints,
+  namespace,
+  seedStatefulSet,
+  seedVolume,
+  servicePool,
+} from './scene.ts';
 
 /** The real drivers on an API server in memory, with the controllers of a cluster played by `settle`. */
 export function realHarness(): Promise<Harness> {
@@ -27,7 +41,9 @@ export function realHarness(): Promise<Harness> {
       snapshots: createSnapshotDriver(parts),
     },
     settle: () => settle(cluster),
-    changes: () => cluster.client.server.writes.length - cluster.client.server.writes.filter(({ user }) => user === controllers).length,
+    changes: () =>
+      cluster.client.server.writes.length -
+      cluster.client.server.writes.filter(({ user }) => user === controllers).length,
     takeOut: () => takeOut(cluster),
     abortable: true,
   });
@@ -39,13 +55,16 @@ async function settle(cluster: Cluster): Promise<void> {
   const client = cluster.client.using({ user: controllers });
   for (const set of client.all(statefulSets)) {
     const wanted = set.spec.replicas ?? 1;
-    const owned = client.all(pods).filter((pod) => pod.metadata.ownerReferences?.some((owner) => owner.uid === set.metadata.uid));
+    const owned = client
+      .all(pods)
+      .filter((pod) => pod.metadata.ownerReferences?.some((owner) => owner.uid === set.metadata.uid));
     if (wanted === 0) for (const pod of owned) await client.delete(pods, { namespace, name: pod.metadata.name });
     const { status, ...rest } = set;
     const generation = set.metadata.generation ?? 1;
     client.seed(statefulSets, { ...rest, status: { ...status, observedGeneration: generation, replicas: wanted } });
   }
-  for (const snapshot of client.all(volumeSnapshots)) if (snapshot.status === undefined) completeSnapshot(cluster, snapshot.metadata.name);
+  for (const snapshot of client.all(volumeSnapshots))
+    if (snapshot.status === undefined) completeSnapshot(cluster, snapshot.metadata.name);
   bindVolumes(cluster);
   convergeEndpoints(cluster);
 }
@@ -53,9 +72,18 @@ async function settle(cluster: Cluster): Promise<void> {
 /** A volume pre-bound to a claim that names it gets the claim's UID; one whose claim is gone is released. */
 function bindVolumes({ client }: Cluster): void {
   for (const volume of client.all(persistentVolumes)) {
-    const claim = client.all(persistentVolumeClaims).find((candidate) => candidate.spec.volumeName === volume.metadata.name);
-    const bound: PersistentVolume['spec'] = { ...volume.spec, claimRef: { ...volume.spec.claimRef, ...(claim?.metadata.uid === undefined ? {} : { uid: claim.metadata.uid }) } };
-    client.seed(persistentVolumes, { ...volume, spec: bound, status: { phase: claim === undefined ? 'Released' : 'Bound' } });
+    const claim = client
+      .all(persistentVolumeClaims)
+      .find((candidate) => candidate.spec.volumeName === volume.metadata.name);
+    const bound: PersistentVolume['spec'] = {
+      ...volume.spec,
+      claimRef: { ...volume.spec.claimRef, ...(claim?.metadata.uid === undefined ? {} : { uid: claim.metadata.uid }) },
+    };
+    client.seed(persistentVolumes, {
+      ...volume,
+      spec: bound,
+      status: { phase: claim === undefined ? 'Released' : 'Bound' },
+    });
   }
 }
 

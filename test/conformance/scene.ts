@@ -58,7 +58,11 @@ interface WorkloadOptions {
 }
 
 /** A rolled-out StatefulSet with its pods, all in the pool. */
-export function seedStatefulSet({ client }: Cluster, name = 'web-1', { replicas = 1, claims = false, spec = {} }: WorkloadOptions = {}): StatefulSet {
+export function seedStatefulSet(
+  { client }: Cluster,
+  name = 'web-1',
+  { replicas = 1, claims = false, spec = {} }: WorkloadOptions = {},
+): StatefulSet {
   const set: StatefulSet = {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
@@ -67,10 +71,23 @@ export function seedStatefulSet({ client }: Cluster, name = 'web-1', { replicas 
       replicas,
       selector: { matchLabels: { app: name } },
       template: template(name),
-      ...(claims ? { volumeClaimTemplates: [{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data' }, spec: {} }] } : {}),
+      ...(claims
+        ? {
+            volumeClaimTemplates: [
+              { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data' }, spec: {} },
+            ],
+          }
+        : {}),
       ...spec,
     },
-    status: { observedGeneration: 1, replicas, readyReplicas: replicas, updatedReplicas: replicas, updateRevision: `${name}-a`, currentRevision: `${name}-a` },
+    status: {
+      observedGeneration: 1,
+      replicas,
+      readyReplicas: replicas,
+      updatedReplicas: replicas,
+      updateRevision: `${name}-a`,
+      currentRevision: `${name}-a`,
+    },
   };
   const seeded = seed(client, k.statefulSets, set);
   for (let ordinal = 0; ordinal < replicas; ordinal += 1) seedPod({ client }, seeded, `${name}-${ordinal}`);
@@ -84,22 +101,41 @@ export function seedDeployment({ client }: Cluster, name = 'web-2', replicas = 1
     kind: 'Deployment',
     metadata: { name, namespace, uid: `uid-${name}`, generation: 1 },
     spec: { replicas, selector: { matchLabels: { app: name } }, template: template(name) },
-    status: { observedGeneration: 1, replicas, readyReplicas: replicas, updatedReplicas: replicas, availableReplicas: replicas },
+    status: {
+      observedGeneration: 1,
+      replicas,
+      readyReplicas: replicas,
+      updatedReplicas: replicas,
+      availableReplicas: replicas,
+    },
   };
   const seeded = seed(client, k.deployments, deployment);
   const set: ReplicaSet = {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
-    metadata: { name: `${name}-5d4f`, namespace, uid: `uid-${name}-5d4f`, labels: { app: name, 'pod-template-hash': '5d4f' }, ownerReferences: [ownedBy(seeded)] },
+    metadata: {
+      name: `${name}-5d4f`,
+      namespace,
+      uid: `uid-${name}-5d4f`,
+      labels: { app: name, 'pod-template-hash': '5d4f' },
+      ownerReferences: [ownedBy(seeded)],
+    },
     spec: { replicas, selector: { matchLabels: { app: name } } },
   };
   const seededSet = seed(client, k.replicaSets, set);
-  for (let index = 0; index < replicas; index += 1) seedPod({ client }, seededSet, `${name}-5d4f-${index}`, { labels: { app: name, ...poolLabels } });
+  for (let index = 0; index < replicas; index += 1)
+    seedPod({ client }, seededSet, `${name}-5d4f-${index}`, { labels: { app: name, ...poolLabels } });
   return seeded;
 }
 
 function ownedBy(owner: KubeObject): { apiVersion: string; kind: string; name: string; uid: string; controller: true } {
-  return { apiVersion: owner.apiVersion, kind: owner.kind, name: owner.metadata.name, uid: owner.metadata.uid ?? '', controller: true };
+  return {
+    apiVersion: owner.apiVersion,
+    kind: owner.kind,
+    name: owner.metadata.name,
+    uid: owner.metadata.uid ?? '',
+    controller: true,
+  };
 }
 
 interface PodOptions {
@@ -109,7 +145,12 @@ interface PodOptions {
   readonly claim?: string;
 }
 
-export function seedPod({ client }: Pick<Cluster, 'client'>, owner: KubeObject, name: string, options: PodOptions = {}): Pod {
+export function seedPod(
+  { client }: Pick<Cluster, 'client'>,
+  owner: KubeObject,
+  name: string,
+  options: PodOptions = {},
+): Pod {
   const labels = options.labels ?? { app: owner.metadata.name, ...poolLabels };
   const pod: Pod = {
     apiVersion: 'v1',
@@ -118,12 +159,17 @@ export function seedPod({ client }: Pick<Cluster, 'client'>, owner: KubeObject, 
       name,
       namespace,
       uid: `uid-${name}`,
-      labels: { ...labels, ...(owner.kind === 'StatefulSet' ? { 'controller-revision-hash': `${owner.metadata.name}-a` } : {}) },
+      labels: {
+        ...labels,
+        ...(owner.kind === 'StatefulSet' ? { 'controller-revision-hash': `${owner.metadata.name}-a` } : {}),
+      },
       ownerReferences: [ownedBy(owner)],
     },
     spec: {
       containers: [{ name: 'portal', image: 'portal:1', ports: [{ containerPort: 8080 }] }],
-      ...(options.claim === undefined ? {} : { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: options.claim } }] }),
+      ...(options.claim === undefined
+        ? {}
+        : { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: options.claim } }] }),
     },
     status: {
       phase: 'Running',
@@ -135,12 +181,19 @@ export function seedPod({ client }: Pick<Cluster, 'client'>, owner: KubeObject, 
 }
 
 export function seedService({ client }: Cluster, selector: Record<string, string> = poolLabels): Service {
-  return seed(client, k.services, { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace }, spec: { selector, ports: [{ port: 80, targetPort: 8080 }] } });
+  return seed(client, k.services, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace },
+    spec: { selector, ports: [{ port: 80, targetPort: 8080 }] },
+  });
 }
 
 /** What the endpoints controller would do: ready pods with the label are in. */
 export function convergeEndpoints({ client }: Cluster): void {
-  const inside = client.all(k.pods).filter((pod) => pod.metadata.labels?.['belay.dev/pool'] === 'web' && pod.metadata.deletionTimestamp === undefined);
+  const inside = client
+    .all(k.pods)
+    .filter((pod) => pod.metadata.labels?.['belay.dev/pool'] === 'web' && pod.metadata.deletionTimestamp === undefined);
   const slice: EndpointSlice = {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -161,14 +214,22 @@ export function installHoldPolicy({ client }: Cluster): void {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'MutatingAdmissionPolicy',
     metadata: { name: 'belay-held-pods' },
-    spec: { paramKind: { apiVersion: 'v1', kind: 'ConfigMap' }, matchConstraints: { objectSelector: { matchExpressions: [{ key: 'belay.dev/pool', operator: 'Exists' }] } } },
+    spec: {
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      matchConstraints: { objectSelector: { matchExpressions: [{ key: 'belay.dev/pool', operator: 'Exists' }] } },
+    },
   } as KubeObject);
   client.server.admission.push((resource, object) => {
     if (resource.kind !== 'Pod') return undefined;
     const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true);
     const hash = object.metadata.labels?.['pod-template-hash'] ?? '';
-    const key = owner?.kind === 'ReplicaSet' ? `Deployment.${owner.name.slice(0, -hash.length - 1)}` : `StatefulSet.${owner?.name ?? ''}`;
-    const held = client.all(k.configMaps).some((map) => map.metadata.labels?.['belay.dev/held'] === 'true' && map.data?.[key] !== undefined);
+    const key =
+      owner?.kind === 'ReplicaSet'
+        ? `Deployment.${owner.name.slice(0, -hash.length - 1)}`
+        : `StatefulSet.${owner?.name ?? ''}`;
+    const held = client
+      .all(k.configMaps)
+      .some((map) => map.metadata.labels?.['belay.dev/held'] === 'true' && map.data?.[key] !== undefined);
     if (!held) return undefined;
     const { 'belay.dev/pool': _, ...labels } = object.metadata.labels ?? {};
     return { ...object, metadata: { ...object.metadata, labels } };
@@ -188,7 +249,9 @@ export function seedPool({ client }: Cluster, spec: Parameters<typeof pool>[1] =
 }
 
 /** The scene of most pool tests: two members behind one Service, the policy installed. */
-export function servicePool(options: { policy?: boolean; spec?: Parameters<typeof pool>[1]; replicas?: number } = {}): Cluster {
+export function servicePool(
+  options: { policy?: boolean; spec?: Parameters<typeof pool>[1]; replicas?: number } = {},
+): Cluster {
   const scene = cluster();
   seedPool(scene, options.spec);
   seedService(scene);
@@ -199,12 +262,26 @@ export function servicePool(options: { policy?: boolean; spec?: Parameters<typeo
   return scene;
 }
 
-export function seedVolume({ client }: Pick<Cluster, 'client'>, claim = 'data-web-1-0'): { claim: PersistentVolumeClaim; volume: PersistentVolume } {
+export function seedVolume(
+  { client }: Pick<Cluster, 'client'>,
+  claim = 'data-web-1-0',
+): { claim: PersistentVolumeClaim; volume: PersistentVolume } {
   const bound: PersistentVolumeClaim = {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: { name: claim, namespace, uid: `uid-${claim}`, labels: { app: 'web-1' }, annotations: { 'pv.kubernetes.io/bind-completed': 'yes', team: 'shop' } },
-    spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'csi', resources: { requests: { storage: '1Gi' } }, volumeName: `pv-${claim}` },
+    metadata: {
+      name: claim,
+      namespace,
+      uid: `uid-${claim}`,
+      labels: { app: 'web-1' },
+      annotations: { 'pv.kubernetes.io/bind-completed': 'yes', team: 'shop' },
+    },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'csi',
+      resources: { requests: { storage: '1Gi' } },
+      volumeName: `pv-${claim}`,
+    },
     status: { phase: 'Bound' },
   };
   const volume: PersistentVolume = {
@@ -214,7 +291,14 @@ export function seedVolume({ client }: Pick<Cluster, 'client'>, claim = 'data-we
     spec: {
       persistentVolumeReclaimPolicy: 'Delete',
       storageClassName: 'csi',
-      claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: claim, uid: `uid-${claim}`, resourceVersion: '9' },
+      claimRef: {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        namespace,
+        name: claim,
+        uid: `uid-${claim}`,
+        resourceVersion: '9',
+      },
       csi: { driver: 'csi.example', volumeHandle: `vol-${claim}` },
     },
     status: { phase: 'Bound' },
@@ -230,7 +314,12 @@ export function completeSnapshot({ client, clock }: Cluster, name: string, resto
     apiVersion: 'snapshot.storage.k8s.io/v1',
     kind: 'VolumeSnapshotContent',
     metadata: { name: `content-${name}` },
-    spec: { driver: 'csi.example', deletionPolicy: 'Delete', source: { volumeHandle: 'vol' }, volumeSnapshotRef: { name, namespace, uid: snapshot.metadata.uid ?? '' } },
+    spec: {
+      driver: 'csi.example',
+      deletionPolicy: 'Delete',
+      source: { volumeHandle: 'vol' },
+      volumeSnapshotRef: { name, namespace, uid: snapshot.metadata.uid ?? '' },
+    },
     status: { snapshotHandle: `handle-${name}`, readyToUse: true, restoreSize: 1 << 30 },
   };
   seed(client, k.volumeSnapshotContents, content);

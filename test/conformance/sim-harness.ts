@@ -9,8 +9,13 @@ import type { Harness } from './harness.ts';
 export function simHarness(kind: 'service' | 'haproxy'): Promise<Harness> {
   const world = createWorld();
   const refOf = (name: string): { kind: 'StatefulSet'; name: string } => ({ kind: 'StatefulSet', name });
-  addPool(world, { name: 'web', kind, members: ['web-1', 'web-2'].map((name) => ({ member: name, workload: refOf(name) })) });
-  for (const name of ['web-1', 'web-2']) addWorkload(world, { ...refOf(name), images: { portal: 'old' }, claimPrefix: 'data', group: 'group-1' });
+  addPool(world, {
+    name: 'web',
+    kind,
+    members: ['web-1', 'web-2'].map((name) => ({ member: name, workload: refOf(name) })),
+  });
+  for (const name of ['web-1', 'web-2'])
+    addWorkload(world, { ...refOf(name), images: { portal: 'old' }, claimPrefix: 'data', group: 'group-1' });
   world.releases.set('old', { version: '1.1.0' });
   world.releases.set('new', { version: '1.2.0' });
   world.groups.set('group-1', { lockedBy: '' });

@@ -60,8 +60,10 @@ export function describePools(options: HarnessOptions): void {
       assert.ok(seen !== undefined);
       return seen;
     };
-    const ask = ({ drivers }: Harness, kind: 'HoldMember' | 'ServeMember'): Promise<void> => drivers.pools.request(operation('g1', ours), { kind, member }, never);
-    const drain = ({ drivers }: Harness): Promise<void> => drivers.pools.request(operation('g1', ours), { kind: 'DrainMember', member, force: false }, never);
+    const ask = ({ drivers }: Harness, kind: 'HoldMember' | 'ServeMember'): Promise<void> =>
+      drivers.pools.request(operation('g1', ours), { kind, member }, never);
+    const drain = ({ drivers }: Harness): Promise<void> =>
+      drivers.pools.request(operation('g1', ours), { kind: 'DrainMember', member, force: false }, never);
 
     test('observing writes nothing', (harness) => readsOnly(harness, () => see(harness)));
     test('a member that serves is seen serving, and nothing stands in the way', async (harness) => {
@@ -95,7 +97,9 @@ export function describePools(options: HarnessOptions): void {
     });
     test('an aborted signal ends every call before it changes anything', async (harness) => {
       await aborts(harness, (signal) => harness.drivers.pools.observe(context(), 'web', [member], signal));
-      await aborts(harness, (signal) => harness.drivers.pools.request(operation(), { kind: 'DrainMember', member, force: false }, signal));
+      await aborts(harness, (signal) =>
+        harness.drivers.pools.request(operation(), { kind: 'DrainMember', member, force: false }, signal),
+      );
     });
   });
 }
@@ -103,46 +107,82 @@ export function describePools(options: HarnessOptions): void {
 export function describeWorkloads(options: HarnessOptions): void {
   describe(`workloads: ${options.name}`, () => {
     const test = cases(options);
-    const see = ({ drivers }: Harness): ReturnType<typeof drivers.workloads.observe> => drivers.workloads.observe(context(), web1, never);
-    const ask = ({ drivers }: Harness, effect: Parameters<typeof drivers.workloads.request>[1]): Promise<void> => drivers.workloads.request(operation(), effect, never);
+    const see = ({ drivers }: Harness): ReturnType<typeof drivers.workloads.observe> =>
+      drivers.workloads.observe(context(), web1, never);
+    const ask = ({ drivers }: Harness, effect: Parameters<typeof drivers.workloads.request>[1]): Promise<void> =>
+      drivers.workloads.request(operation(), effect, never);
 
     test('observing writes nothing', (harness) => readsOnly(harness, () => see(harness)));
     test('what runs is seen whole, and what does not exist is said not to', async (harness) => {
       const seen = await see(harness);
-      assert.deepEqual([seen.exists, seen.current, seen.rolledOut, seen.replicas, seen.pods.length, seen.claims.map((found) => found.claim)], [true, true, true, 1, 1, [claim]]);
+      assert.deepEqual(
+        [
+          seen.exists,
+          seen.current,
+          seen.rolledOut,
+          seen.replicas,
+          seen.pods.length,
+          seen.claims.map((found) => found.claim),
+        ],
+        [true, true, true, 1, 1, [claim]],
+      );
       const gone = await harness.drivers.workloads.observe(context(), { kind: 'StatefulSet', name: 'gone' }, never);
       assert.deepEqual([gone.exists, gone.rolledOut], [false, false]);
     });
     test('one run locks it, another is refused, and only the holder lets go', async (harness) => {
       await twice(harness, () => ask(harness, { kind: 'LockWorkload', workload: web1 }));
-      await assert.rejects(harness.drivers.workloads.request(anotherRun, { kind: 'LockWorkload', workload: web1 }, never));
+      await assert.rejects(
+        harness.drivers.workloads.request(anotherRun, { kind: 'LockWorkload', workload: web1 }, never),
+      );
       await harness.drivers.workloads.request(anotherRun, { kind: 'UnlockWorkload', workload: web1 }, never);
       assert.equal((await see(harness)).lockedBy, 'uid-run-1');
-      await harness.drivers.workloads.request(anotherRun, { kind: 'LockWorkload', workload: web1, takeFrom: 'uid-run-1' }, never);
+      await harness.drivers.workloads.request(
+        anotherRun,
+        { kind: 'LockWorkload', workload: web1, takeFrom: 'uid-run-1' },
+        never,
+      );
       assert.equal((await see(harness)).lockedBy, 'uid-run-2');
     });
     test('it stops, and is rolled out at zero only when no pod is left', async (harness) => {
       await twice(harness, () => ask(harness, { kind: 'ScaleWorkload', workload: web1, replicas: 0 }));
       const seen = await see(harness);
       assert.deepEqual([seen.replicas, seen.pods.length, seen.rolledOut], [0, 0, true]);
-      assert.deepEqual(seen.claims.map((found) => found.claim), [claim], 'its data is still known');
+      assert.deepEqual(
+        seen.claims.map((found) => found.claim),
+        [claim],
+        'its data is still known',
+      );
     });
     test('the template goes back exactly as it was', async (harness) => {
       const before = await see(harness);
       const save = { kind: 'SaveRevision', workload: web1, revision: 'portal-1-web-1' } as const;
       await twice(harness, () => ask(harness, save));
       const [container = ''] = Object.keys(before.images);
-      await twice(harness, () => ask(harness, { kind: 'ApplyImages', workload: web1, images: { [container]: 'new' }, takeOwnership: false }));
+      await twice(harness, () =>
+        ask(harness, { kind: 'ApplyImages', workload: web1, images: { [container]: 'new' }, takeOwnership: false }),
+      );
       const changed = await see(harness);
       assert.notEqual(changed.templateHash, before.templateHash);
-      assert.deepEqual(await harness.drivers.workloads.observeSaved(context(), [{ kind: 'Revision', name: 'portal-1-web-1' }, { kind: 'Revision', name: 'gone' }], never), new Set(['portal-1-web-1']));
+      assert.deepEqual(
+        await harness.drivers.workloads.observeSaved(
+          context(),
+          [
+            { kind: 'Revision', name: 'portal-1-web-1' },
+            { kind: 'Revision', name: 'gone' },
+          ],
+          never,
+        ),
+        new Set(['portal-1-web-1']),
+      );
       await ask(harness, save);
       await twice(harness, () => ask(harness, { kind: 'RestoreTemplate', workload: web1, revision: 'portal-1-web-1' }));
       assert.equal((await see(harness)).templateHash, before.templateHash);
     });
     test('an aborted signal ends every call before it changes anything', async (harness) => {
       await aborts(harness, (signal) => harness.drivers.workloads.observe(context(), web1, signal));
-      await aborts(harness, (signal) => harness.drivers.workloads.request(operation(), { kind: 'ScaleWorkload', workload: web1, replicas: 0 }, signal));
+      await aborts(harness, (signal) =>
+        harness.drivers.workloads.request(operation(), { kind: 'ScaleWorkload', workload: web1, replicas: 0 }, signal),
+      );
     });
   });
 }
@@ -150,8 +190,13 @@ export function describeWorkloads(options: HarnessOptions): void {
 export function describeGroups(options: HarnessOptions): void {
   describe(`groups: ${options.name}`, () => {
     const test = cases(options);
-    const ask = ({ drivers }: Harness, effect: EffectOf<'LockGroup' | 'UnlockGroup'>, by = operation()): Promise<void> => drivers.groups.request(by, effect, never);
-    const see = ({ drivers }: Harness): ReturnType<typeof drivers.groups.observe> => drivers.groups.observe(context(), 'group-1', never);
+    const ask = (
+      { drivers }: Harness,
+      effect: EffectOf<'LockGroup' | 'UnlockGroup'>,
+      by = operation(),
+    ): Promise<void> => drivers.groups.request(by, effect, never);
+    const see = ({ drivers }: Harness): ReturnType<typeof drivers.groups.observe> =>
+      drivers.groups.observe(context(), 'group-1', never);
     const lock = { kind: 'LockGroup', group: 'group-1' } as const;
 
     test('observing writes nothing', (harness) => readsOnly(harness, () => see(harness)));
@@ -167,7 +212,11 @@ export function describeGroups(options: HarnessOptions): void {
       assert.equal((await see(harness)).lockedBy, '');
     });
     test('a group that is not there is said not to be', async (harness) => {
-      assert.deepEqual(await harness.drivers.groups.observe(context(), 'gone', never), { group: 'gone', exists: false, lockedBy: '' });
+      assert.deepEqual(await harness.drivers.groups.observe(context(), 'gone', never), {
+        group: 'gone',
+        exists: false,
+        lockedBy: '',
+      });
     });
     test('an aborted signal ends every call before it changes anything', async (harness) => {
       await aborts(harness, (signal) => harness.drivers.groups.request(operation(), lock, signal));
@@ -178,17 +227,28 @@ export function describeGroups(options: HarnessOptions): void {
 export function describeSnapshots(options: HarnessOptions): void {
   describe(`snapshots: ${options.name}`, () => {
     const test = cases(options);
-    const see = ({ drivers }: Harness, of = claim): ReturnType<typeof drivers.snapshots.observe> => drivers.snapshots.observe(context(), { snapshot, claim: of }, never);
-    const ask = ({ drivers }: Harness, effect: Parameters<typeof drivers.snapshots.request>[1]): Promise<void> => drivers.snapshots.request(operation('g1-restore'), effect, never);
+    const see = ({ drivers }: Harness, of = claim): ReturnType<typeof drivers.snapshots.observe> =>
+      drivers.snapshots.observe(context(), { snapshot, claim: of }, never);
+    const ask = ({ drivers }: Harness, effect: Parameters<typeof drivers.snapshots.request>[1]): Promise<void> =>
+      drivers.snapshots.request(operation('g1-restore'), effect, never);
     const stop = async (harness: Harness): Promise<void> => {
-      await harness.drivers.workloads.request(operation('g1-stop'), { kind: 'ScaleWorkload', workload: web1, replicas: 0 }, never);
+      await harness.drivers.workloads.request(
+        operation('g1-stop'),
+        { kind: 'ScaleWorkload', workload: web1, replicas: 0 },
+        never,
+      );
       await harness.settle();
     };
     const restorable = async (harness: Harness): Promise<EffectOf<'RestoreClaim'>> => {
       await stop(harness);
       await ask(harness, create);
       await harness.settle();
-      return { kind: 'RestoreClaim', claim, snapshot, manifest: await harness.drivers.snapshots.describeClaim(context(), claim, never) };
+      return {
+        kind: 'RestoreClaim',
+        claim,
+        snapshot,
+        manifest: await harness.drivers.snapshots.describeClaim(context(), claim, never),
+      };
     };
     const restore = async (harness: Harness, effect: EffectOf<'RestoreClaim'>): Promise<void> => {
       for (let asks = 0; asks < 10; asks += 1) {
@@ -200,7 +260,14 @@ export function describeSnapshots(options: HarnessOptions): void {
 
     test('observing writes nothing, and what is not there is neither ready nor verified', async (harness) => {
       await readsOnly(harness, () => see(harness));
-      assert.deepEqual(await see(harness), { snapshot, exists: false, ready: false, verified: false, createdAt: undefined, error: '' });
+      assert.deepEqual(await see(harness), {
+        snapshot,
+        exists: false,
+        ready: false,
+        verified: false,
+        createdAt: undefined,
+        error: '',
+      });
     });
     test('a snapshot is made once, and verified only for the claim it is of', async (harness) => {
       await stop(harness);
@@ -211,7 +278,8 @@ export function describeSnapshots(options: HarnessOptions): void {
     });
     test('a restore ends restored, and asking on changes nothing (S-28)', async (harness) => {
       const effect = await restorable(harness);
-      const look = (): ReturnType<typeof harness.drivers.snapshots.observeRestore> => harness.drivers.snapshots.observeRestore(context(), effect, never);
+      const look = (): ReturnType<typeof harness.drivers.snapshots.observeRestore> =>
+        harness.drivers.snapshots.observeRestore(context(), effect, never);
       assert.equal((await look()).state, 'absent');
       await restore(harness, effect);
       assert.equal((await look()).state, 'restored');
@@ -230,7 +298,11 @@ export function describeSnapshots(options: HarnessOptions): void {
       assert.equal((await harness.drivers.snapshots.observeRestore(context(), effect, never)).state, 'absent');
       await twice(harness, () => ask(harness, reattach));
       await restore(harness, effect);
-      assert.equal((await harness.drivers.snapshots.observeRestore(context(), effect, never)).state, 'restored', 'and can be tried again');
+      assert.equal(
+        (await harness.drivers.snapshots.observeRestore(context(), effect, never)).state,
+        'restored',
+        'and can be tried again',
+      );
     });
     test('nothing is touched for a snapshot that does not exist (S-27)', async (harness) => {
       const effect = await restorable(harness);

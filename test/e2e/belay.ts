@@ -13,13 +13,27 @@ export async function installBelay(cluster: Cluster, extraArgs: readonly string[
   const [repository = '', digest = ''] = reference.split('@');
   const values = { 'image.repository': repository, 'image.digest': digest };
   const sets = Object.entries(values).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const args = ['upgrade', '--install', 'belay', chart, '--namespace', controllerNamespace, '--create-namespace', '--wait', '--timeout=120s'];
+  const args = [
+    'upgrade',
+    '--install',
+    'belay',
+    chart,
+    '--namespace',
+    controllerNamespace,
+    '--create-namespace',
+    '--wait',
+    '--timeout=120s',
+  ];
   await cluster.helm([...args, ...sets, ...extraArgs]);
   await waitForControllers(cluster.kubectl);
 }
 
 /** Builds and imports images of the example. @returns references by digest, by the names the manifests use */
-export async function importExampleImages(cluster: Cluster, releases: readonly string[], withHaproxy: boolean): Promise<Map<string, string>> {
+export async function importExampleImages(
+  cluster: Cluster,
+  releases: readonly string[],
+  withHaproxy: boolean,
+): Promise<Map<string, string>> {
   const images = [...(await buildPortalImages(releases)), ...(withHaproxy ? [await buildHaproxyImage()] : [])];
   const references = new Map<string, string>();
   for (const image of images) references.set(image.name, await importInto(cluster, image));

@@ -30,13 +30,21 @@ export async function assertClean(example: Example): Promise<void> {
   const locks = groups.filter((group) => group.status?.lock !== undefined).map((group) => group.metadata.name);
   const held = await example.getJson<ObjectList>(['configmaps', '-l', 'belay.dev/held=true']);
   const workloads = await example.getJson<ObjectList>(['statefulsets', '-l', 'app!=haproxy']);
-  const locked = workloads.items.filter(({ metadata }) => Object.keys(metadata.annotations ?? {}).some((key) => key.startsWith('belay.dev/lock')));
+  const locked = workloads.items.filter(({ metadata }) =>
+    Object.keys(metadata.annotations ?? {}).some((key) => key.startsWith('belay.dev/lock')),
+  );
   assert.deepEqual(
-    { locks, held: held.items.map(({ metadata }) => metadata.name), locked: locked.map(({ metadata }) => metadata.name) },
+    {
+      locks,
+      held: held.items.map(({ metadata }) => metadata.name),
+      locked: locked.map(({ metadata }) => metadata.name),
+    },
     { locks: [], held: [], locked: [] },
   );
   const pods = await portalPods(example);
-  const outside = pods.filter(({ metadata }) => metadata.labels?.['belay.dev/pool'] !== 'portal').map(({ metadata }) => metadata.name);
+  const outside = pods
+    .filter(({ metadata }) => metadata.labels?.['belay.dev/pool'] !== 'portal')
+    .map(({ metadata }) => metadata.name);
   assert.deepEqual(outside, [], 'pods outside their pool');
 }
 
@@ -44,7 +52,9 @@ export async function assertClean(example: Example): Promise<void> {
 export async function runningImages(example: Example): Promise<Record<string, string>> {
   const names = new Map([...example.images].map(([name, reference]) => [reference, name]));
   const pods = await portalPods(example);
-  return Object.fromEntries(pods.map(({ metadata, spec }) => [metadata.name, names.get(spec?.containers?.[0]?.image ?? '') ?? 'unknown']));
+  return Object.fromEntries(
+    pods.map(({ metadata, spec }) => [metadata.name, names.get(spec?.containers?.[0]?.image ?? '') ?? 'unknown']),
+  );
 }
 
 export async function podUids(example: Example): Promise<Record<string, string>> {
@@ -52,7 +62,9 @@ export async function podUids(example: Example): Promise<Record<string, string>>
 }
 
 export async function claimVolumes(example: Example): Promise<Record<string, string>> {
-  const { items } = await example.getJson<{ items: { metadata: { name: string }; spec: { volumeName?: string } }[] }>(['persistentvolumeclaims']);
+  const { items } = await example.getJson<{ items: { metadata: { name: string }; spec: { volumeName?: string } }[] }>([
+    'persistentvolumeclaims',
+  ]);
   return Object.fromEntries(items.map(({ metadata, spec }) => [metadata.name, spec.volumeName ?? '']));
 }
 

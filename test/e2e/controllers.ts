@@ -9,12 +9,16 @@ export const controllerNamespace = 'belay-system';
 interface PodList {
   readonly items: readonly {
     readonly metadata: { readonly name: string };
-    readonly status?: { readonly containerStatuses?: readonly { readonly containerID?: string; readonly ready?: boolean }[] };
+    readonly status?: {
+      readonly containerStatuses?: readonly { readonly containerID?: string; readonly ready?: boolean }[];
+    };
   }[];
 }
 
 interface LeaseList {
-  readonly items: readonly { readonly spec?: { readonly holderIdentity?: string; readonly leaseDurationSeconds?: number } }[];
+  readonly items: readonly {
+    readonly spec?: { readonly holderIdentity?: string; readonly leaseDurationSeconds?: number };
+  }[];
 }
 
 export interface Leader {
@@ -30,13 +34,18 @@ export async function findLeader(kubectl: Kubectl): Promise<Leader> {
     timeoutMs: 60_000,
     intervalMs: 250,
     check: async () => {
-      const leases: LeaseList = JSON.parse((await kubectl(['-n', controllerNamespace, 'get', 'leases', '-o', 'json'])).stdout);
-      const pods: PodList = JSON.parse((await kubectl(['-n', controllerNamespace, 'get', 'pods', '-o', 'json'])).stdout);
+      const leases: LeaseList = JSON.parse(
+        (await kubectl(['-n', controllerNamespace, 'get', 'leases', '-o', 'json'])).stdout,
+      );
+      const pods: PodList = JSON.parse(
+        (await kubectl(['-n', controllerNamespace, 'get', 'pods', '-o', 'json'])).stdout,
+      );
       for (const { spec } of leases.items) {
         const pod = pods.items.find(({ metadata }) => spec?.holderIdentity?.startsWith(metadata.name) === true);
         const container = pod?.status?.containerStatuses?.[0]?.containerID ?? '';
         const pids = container === '' ? [] : pidsOfContainer(container);
-        if (pod !== undefined && pids.length > 0) return { pod: pod.metadata.name, pids, leaseSeconds: spec?.leaseDurationSeconds ?? 15 };
+        if (pod !== undefined && pids.length > 0)
+          return { pod: pod.metadata.name, pids, leaseSeconds: spec?.leaseDurationSeconds ?? 15 };
       }
       return undefined;
     },
@@ -60,7 +69,9 @@ export function pidsOfContainer(containerId: string): number[] {
 
 /** Every controller is ready and one leads. */
 export async function waitForControllers(kubectl: Kubectl): Promise<void> {
-  await kubectl(['-n', controllerNamespace, 'rollout', 'status', 'deployment', '--timeout=120s'], { timeoutMs: 130_000 });
+  await kubectl(['-n', controllerNamespace, 'rollout', 'status', 'deployment', '--timeout=120s'], {
+    timeoutMs: 130_000,
+  });
   await findLeader(kubectl);
 }
 

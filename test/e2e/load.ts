@@ -61,7 +61,17 @@ async function readEvents(example: Example, pod: string): Promise<LoadEvent[]> {
 
 function manifest(name: string, image: string, options: LoadOptions): unknown {
   const memberArgs = members.flatMap((member) => ['--member', `${member}=http://${member}-0.portal-members:8080`]);
-  const args = ['/app/load.mjs', '--client', options.name, '--rate', `${options.rate}`, '--users', `${options.users ?? 20}`, '--at-least', `${options.atLeast ?? 0}`];
+  const args = [
+    '/app/load.mjs',
+    '--client',
+    options.name,
+    '--rate',
+    `${options.rate}`,
+    '--users',
+    `${options.users ?? 20}`,
+    '--at-least',
+    `${options.atLeast ?? 0}`,
+  ];
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -75,7 +85,11 @@ function manifest(name: string, image: string, options: LoadOptions): unknown {
           name: 'load',
           image,
           command: ['node', ...args, ...memberArgs, ...(options.isOneShot === true ? ['--one-shot'] : [])],
-          securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          },
         },
       ],
     },

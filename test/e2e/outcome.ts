@@ -5,7 +5,15 @@ import type { UpgradeSet } from '../../src/api/upgrade-set.ts';
 import type { Example } from './example.ts';
 
 /** Phases in which nothing more happens without a person. */
-const resting = new Set(['Completed', 'CompletedWithFailures', 'RolledBack', 'Failed', 'Cancelled', 'AwaitingDecision', 'Halted']);
+const resting = new Set([
+  'Completed',
+  'CompletedWithFailures',
+  'RolledBack',
+  'Failed',
+  'Cancelled',
+  'AwaitingDecision',
+  'Halted',
+]);
 
 export interface Outcome {
   readonly phase: string;
@@ -31,7 +39,9 @@ export async function getSet(example: Example): Promise<UpgradeSet> {
 /** All runs in the namespace, oldest first. */
 export async function getRuns(example: Example): Promise<UpgradeRun[]> {
   const { items } = await example.getJson<{ items: UpgradeRun[] }>(['upgraderuns.belay.dev']);
-  return items.toSorted((a, b) => creation(a).localeCompare(creation(b)) || a.metadata.name.localeCompare(b.metadata.name));
+  return items.toSorted(
+    (a, b) => creation(a).localeCompare(creation(b)) || a.metadata.name.localeCompare(b.metadata.name),
+  );
 }
 
 function creation(run: UpgradeRun): string {
@@ -67,7 +77,12 @@ export async function waitForOutcome(example: Example, options: WaitOptions): Pr
     });
   } catch (error) {
     const { status } = last ?? {};
-    const detail = JSON.stringify({ phase: status?.phase, step: status?.step, blockers: status?.blockers, conditions: status?.conditions });
+    const detail = JSON.stringify({
+      phase: status?.phase,
+      step: status?.step,
+      blockers: status?.blockers,
+      conditions: status?.conditions,
+    });
     throw new Error(`${error instanceof Error ? error.message : String(error)}; last seen ${detail}`, { cause: error });
   }
 }
@@ -88,7 +103,10 @@ export function timelineOf(runs: readonly UpgradeRun[]): TimelineRow[] {
 
 function toRow(run: UpgradeRun, entry: StepEntry): TimelineRow {
   const step: Step | undefined = run.spec.steps.find(({ id }) => id === entry.id);
-  const seconds = entry.started === undefined || entry.finished === undefined ? 0 : (Date.parse(entry.finished) - Date.parse(entry.started)) / 1000;
+  const seconds =
+    entry.started === undefined || entry.finished === undefined
+      ? 0
+      : (Date.parse(entry.finished) - Date.parse(entry.started)) / 1000;
   return {
     run: run.metadata.name,
     number: step?.number ?? '',

@@ -47,7 +47,11 @@ export interface StoryOptions extends ExampleOptions {
 }
 
 /** Waits until a step of the newest upgrade is under way (or done). */
-export async function untilStep(example: Example, step: string, states: readonly string[] = ['Running', 'Succeeded']): Promise<void> {
+export async function untilStep(
+  example: Example,
+  step: string,
+  states: readonly string[] = ['Running', 'Succeeded'],
+): Promise<void> {
   await waitFor({
     what: `step ${step} in ${example.namespace}`,
     timeoutMs: 180_000,
@@ -67,7 +71,12 @@ export async function tellStory(options: StoryOptions): Promise<Story> {
   await example.install();
   await example.addPackage(releaseName, options.release, options.version ?? '1.2.0');
   await options.prepare?.(example);
-  const loading = { name: 'users', rate: options.rate ?? 60, isOneShot: options.isOneShot ?? false, atLeast: options.atLeast ?? 0 };
+  const loading = {
+    name: 'users',
+    rate: options.rate ?? 60,
+    isOneShot: options.isOneShot ?? false,
+    atLeast: options.atLeast ?? 0,
+  };
   const load = options.isQuiet === true ? undefined : await startLoad(example, loading);
   const earlier = await getRuns(example);
   await example.upgradeTo(releaseName);

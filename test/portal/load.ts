@@ -64,7 +64,9 @@ function ask(url: string, options: { readonly method?: string; readonly agent?: 
       const parts: Buffer[] = [];
       response.on('data', (part: Buffer) => parts.push(part));
       response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') }));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') }),
+      );
     });
     sent.setTimeout(requestTimeoutMs, () => sent.destroy(new Error(`no answer within ${requestTimeoutMs} ms`)));
     sent.on('error', reject);
@@ -156,7 +158,7 @@ class Load {
       acknowledged: [...this.#acknowledged.values()].reduce((sum, lines) => sum + lines.size, 0),
       acknowledgedWritesLost: members.reduce((sum, member) => sum + member.lost, 0),
       dataIdentical: members.every((member) => member.identical),
-      versions: Object.fromEntries([...this.#versions].toSorted()),
+      versions: Object.fromEntries([...this.#versions].toSorted(([a], [b]) => (a < b ? -1 : 1))),
       members,
       seconds: Math.round((performance.now() - this.#startedAt) / 100) / 10,
     };
@@ -176,10 +178,18 @@ class Load {
         ...(digest.volume === before.volume ? [] : ['another volume']),
         ...(prefix === before.sha256 ? [] : ['earlier writes differ']),
         ...(digest.seed === before.seed && digest.intact ? [] : ['the unchanging part differs']),
-        ...(since.every((line) => !line.startsWith(`${this.#client} `) || this.#sent.has(line)) ? [] : ['writes that nobody made']),
+        ...(since.every((line) => !line.startsWith(`${this.#client} `) || this.#sent.has(line))
+          ? []
+          : ['writes that nobody made']),
         ...(there.size === since.length ? [] : ['writes twice']),
       ];
-      return { ...base, lost: lost.length, firstLost: lost.slice(0, 5), identical: wrong.length === 0, detail: wrong.join(', ') };
+      return {
+        ...base,
+        lost: lost.length,
+        firstLost: lost.slice(0, 5),
+        identical: wrong.length === 0,
+        detail: wrong.join(', '),
+      };
     } catch (error) {
       return { ...base, lost: 0, firstLost: [], identical: false, detail: `cannot be read: ${String(error)}` };
     }

@@ -85,7 +85,10 @@ class Portal {
       case '/write':
         return this.#write(url.searchParams.get('client') ?? '', Number(url.searchParams.get('seq')));
       case '/read':
-        return [200, { member: this.#member, ...this.#store.digest(Number(url.searchParams.get('bytes') ?? Infinity)) }];
+        return [
+          200,
+          { member: this.#member, ...this.#store.digest(Number(url.searchParams.get('bytes') ?? Infinity)) },
+        ];
       case '/lines':
         return [200, this.#store.lines().toString('utf8')];
       case '/shed':
@@ -99,7 +102,8 @@ class Portal {
   }
 
   async #write(client: string, seq: number): Promise<Answer> {
-    if (!/^[\w-]{1,40}$/.test(client) || !Number.isSafeInteger(seq)) return [400, { error: 'client and seq are needed' }];
+    if (!/^[\w-]{1,40}$/.test(client) || !Number.isSafeInteger(seq))
+      return [400, { error: 'client and seq are needed' }];
     await this.#store.append(`${client} ${seq}`);
     this.#writes += 1;
     return [200, { member: this.#member, volume: this.#store.volume, version: this.#release.version }];

@@ -94,7 +94,15 @@ function workload(name: string, changes: Partial<WorkloadObservation> = {}): Wor
 
 /** A pod that users can be left to. */
 function livePod(name: string): WorkloadObservation['pods'][number] {
-  return { name: `${name}-app-0`, uid: `${name}-uid`, ready: true, terminating: false, images: {}, trouble: '', address: '10.0.0.1' };
+  return {
+    name: `${name}-app-0`,
+    uid: `${name}-uid`,
+    ready: true,
+    terminating: false,
+    images: {},
+    trouble: '',
+    address: '10.0.0.1',
+  };
 }
 
 function member(name: string, changes: Partial<MemberObservation> = {}): MemberObservation {

@@ -31,23 +31,54 @@ export function createGroupDriver({ client }: GroupDriverOptions): GroupDriver {
   };
 }
 
-async function lock(client: KubeClient, operation: Operation, effect: EffectOf<'LockGroup'>, signal: AbortSignal): Promise<void> {
-  const group = await client.find<ServerGroup>(serverGroups, { namespace: operation.namespace, name: effect.group }, signal);
-  if (group === undefined) throw new PauseError('GroupMissing', `ServerGroup ${effect.group} does not exist; create it again or abort the run`);
+async function lock(
+  client: KubeClient,
+  operation: Operation,
+  effect: EffectOf<'LockGroup'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const group = await client.find<ServerGroup>(
+    serverGroups,
+    { namespace: operation.namespace, name: effect.group },
+    signal,
+  );
+  if (group === undefined)
+    throw new PauseError(
+      'GroupMissing',
+      `ServerGroup ${effect.group} does not exist; create it again or abort the run`,
+    );
   const holder = group.status?.lock?.uid ?? '';
   if (holder === operation.runUID) return;
   if (holder !== '' && holder !== effect.takeFrom) {
-    throw new RetryError('LockHeld', `ServerGroup ${effect.group} is locked by run ${group.status?.lock?.run ?? holder}; wait for it or abort it`);
+    throw new RetryError(
+      'LockHeld',
+      `ServerGroup ${effect.group} is locked by run ${group.status?.lock?.run ?? holder}; wait for it or abort it`,
+    );
   }
   await write(client, operation, group, { run: operation.run, uid: operation.runUID }, signal);
 }
 
-async function unlock(client: KubeClient, operation: Operation, effect: EffectOf<'UnlockGroup'>, signal: AbortSignal): Promise<void> {
-  const group = await client.find<ServerGroup>(serverGroups, { namespace: operation.namespace, name: effect.group }, signal);
+async function unlock(
+  client: KubeClient,
+  operation: Operation,
+  effect: EffectOf<'UnlockGroup'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const group = await client.find<ServerGroup>(
+    serverGroups,
+    { namespace: operation.namespace, name: effect.group },
+    signal,
+  );
   if (group?.status?.lock?.uid === operation.runUID) await write(client, operation, group, null, signal);
 }
 
-async function write(client: KubeClient, operation: Operation, group: ServerGroup, value: { run: string; uid: string } | null, signal: AbortSignal): Promise<void> {
+async function write(
+  client: KubeClient,
+  operation: Operation,
+  group: ServerGroup,
+  value: { run: string; uid: string } | null,
+  signal: AbortSignal,
+): Promise<void> {
   await client.mergePatch<ServerGroup>(
     serverGroups,
     { namespace: operation.namespace, name: group.metadata.name },

@@ -22,7 +22,8 @@ export function createPoolDriver(options: PoolDriverOptions): PoolDriver {
         const pool = await find(context, name, signal);
         const kind = pool === undefined ? undefined : kindOf(pool);
         if (pool === undefined) return unreadable(name, members, `Pool ${name} does not exist`);
-        if (kind === undefined) return unreadable(name, members, `Pool ${name} names no load balancer that this version drives`);
+        if (kind === undefined)
+          return unreadable(name, members, `Pool ${name} names no load balancer that this version drives`);
         return kind.observe(context, pool, members, signal);
       }),
     request: (operation, effect, signal) =>
@@ -30,9 +31,17 @@ export function createPoolDriver(options: PoolDriverOptions): PoolDriver {
         const pool = await find(operation, effect.member.pool, signal);
         const kind = pool === undefined ? undefined : kindOf(pool);
         if (pool === undefined || kind === undefined) {
-          throw new PauseError('PoolMissing', `Pool ${effect.member.pool} is gone or names no load balancer; put it back and resume`);
+          throw new PauseError(
+            'PoolMissing',
+            `Pool ${effect.member.pool} is gone or names no load balancer; put it back and resume`,
+          );
         }
-        options.logger.info('Changing a pool', { effect: effect.kind, pool: effect.member.pool, member: effect.member.member, operation: operation.operation });
+        options.logger.info('Changing a pool', {
+          effect: effect.kind,
+          pool: effect.member.pool,
+          member: effect.member.member,
+          operation: operation.operation,
+        });
         await kind.request(operation, pool, effect, signal);
       }),
   };

@@ -23,7 +23,9 @@ interface Place {
 /** One member over all processes that answered: the worst news counts. Pure. */
 export function readMembers(question: MemberQuestion): MemberObservation {
   const { context, pool, member, seen, memory } = question;
-  const answered = seen.flatMap((instance) => ('state' in instance ? [{ where: instance.address.replace(/^tcp:\/\//, ''), instance: instance.state }] : []));
+  const answered = seen.flatMap((instance) =>
+    'state' in instance ? [{ where: instance.address.replace(/^tcp:\/\//, ''), instance: instance.state }] : [],
+  );
   const places = answered.flatMap(({ where, instance }): Place[] => {
     const server = instance.servers.get(member.member);
     return server === undefined ? [] : [{ where, instance, server }];
@@ -31,7 +33,14 @@ export function readMembers(question: MemberQuestion): MemberObservation {
   if (places.length === 0 || places.length < answered.length) {
     const without = answered.filter(({ instance }) => !instance.servers.has(member.member)).map(({ where }) => where);
     const why = `no server ${member.member} in backend ${pool.spec.haproxy?.backend ?? ''} of ${without.join(', ')}`;
-    return { member: member.member, state: 'Unknown', connections: { known: false, why }, foreign: '', detail: why, held: true };
+    return {
+      member: member.member,
+      state: 'Unknown',
+      connections: { known: false, why },
+      foreign: '',
+      detail: why,
+      held: true,
+    };
   }
   const ours = isOurs(context, member);
   const count = places.reduce((sum, { server }) => sum + server.connections, 0);
@@ -42,8 +51,12 @@ export function readMembers(question: MemberQuestion): MemberObservation {
     member: member.member,
     state: addresses.size > 1 ? 'Down' : combine(places, { ours, lastSet: memory.lastSet(context, member), count }),
     connections: hidden === '' ? { known: true, value: count } : { known: false, why: hidden },
-    foreign: places.map((place) => foreignOf(place, ours, memory.lastSet(context, member))).find((text) => text !== '') ?? '',
-    detail: [...(addresses.size > 1 ? [`the processes disagree on its address: ${[...addresses].toSorted().join(', ')}`] : []), ...details].join('; '),
+    foreign:
+      places.map((place) => foreignOf(place, ours, memory.lastSet(context, member))).find((text) => text !== '') ?? '',
+    detail: [
+      ...(addresses.size > 1 ? [`the processes disagree on its address: ${[...addresses].toSorted().join(', ')}`] : []),
+      ...details,
+    ].join('; '),
     // Out by the journal, but let in by a process that restarted: not held until it is out again.
     held: !(ours && places.some(({ server }) => isInRotation(server))),
   };
@@ -100,7 +113,9 @@ function foreignOf({ where, server }: Place, ours: boolean, lastSet: 'ready' | '
 
 function detailOf({ where, server }: Place): string {
   if ((server.admin & adminBits.unresolved) !== 0) return `its name ${server.fqdn} is not resolved on ${where}`;
-  if ((server.admin & (adminBits.inheritedMaint | adminBits.inheritedDrain)) !== 0) return `follows another server on ${where}`;
-  if (isInRotation(server) && server.operational < 2) return `${server.operational === 0 ? 'health check fails' : 'starting'} on ${where}`;
+  if ((server.admin & (adminBits.inheritedMaint | adminBits.inheritedDrain)) !== 0)
+    return `follows another server on ${where}`;
+  if (isInRotation(server) && server.operational < 2)
+    return `${server.operational === 0 ? 'health check fails' : 'starting'} on ${where}`;
   return '';
 }

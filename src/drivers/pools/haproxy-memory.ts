@@ -32,8 +32,10 @@ interface Watched {
 export function createProcessMemory(clock: Clock): ProcessMemory {
   const processes = new Map<string, Watched>();
   const states = new Map<string, 'ready' | 'drain' | 'maint'>();
-  const poolKey = (context: RunContext, pool: Pool): string => `${context.namespace}/${lineageOf(context)}/${pool.metadata.name}`;
-  const memberKey = (context: RunContext, member: MemberRef): string => `${context.namespace}/${lineageOf(context)}/${member.pool}/${member.member}`;
+  const poolKey = (context: RunContext, pool: Pool): string =>
+    `${context.namespace}/${lineageOf(context)}/${pool.metadata.name}`;
+  const memberKey = (context: RunContext, member: MemberRef): string =>
+    `${context.namespace}/${lineageOf(context)}/${member.pool}/${member.member}`;
   return {
     note(context, pool, seen) {
       for (const instance of seen) {
@@ -48,9 +50,14 @@ export function createProcessMemory(clock: Clock): ProcessMemory {
     },
     hiddenConnections(context, pool) {
       const prefix = `${poolKey(context, pool)} `;
-      const reloaded = [...processes].filter(([key, { reloadedAt }]) => key.startsWith(prefix) && reloadedAt !== undefined && clock.monotonic() - reloadedAt < oldProcessMs);
+      const reloaded = [...processes].filter(
+        ([key, { reloadedAt }]) =>
+          key.startsWith(prefix) && reloadedAt !== undefined && clock.monotonic() - reloadedAt < oldProcessMs,
+      );
       const [first] = reloaded;
-      return first === undefined ? '' : `${first[0].slice(prefix.length).replace('tcp://', '')} was reloaded; connections of the process before are not counted`;
+      return first === undefined
+        ? ''
+        : `${first[0].slice(prefix.length).replace('tcp://', '')} was reloaded; connections of the process before are not counted`;
     },
     set(context, member, state) {
       remember(states, memberKey(context, member), state);
@@ -63,7 +70,12 @@ function watch(before: Watched | undefined, now: { pid: number; startedAtSec: nu
   const same = before === undefined || (before.pid === now.pid && before.startedAtSec === now.startedAtSec);
   // The same process id at another start is the first process of a new container: the one before is gone with its users.
   const isReload = !same && !before.wasAway && before.pid !== now.pid;
-  return { pid: now.pid, startedAtSec: now.startedAtSec, wasAway: false, reloadedAt: isReload ? at : before?.reloadedAt };
+  return {
+    pid: now.pid,
+    startedAtSec: now.startedAtSec,
+    wasAway: false,
+    reloadedAt: isReload ? at : before?.reloadedAt,
+  };
 }
 
 function remember<T>(map: Map<string, T>, key: string, value: T): void {

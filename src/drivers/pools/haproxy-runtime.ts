@@ -13,7 +13,9 @@ export interface InstanceState {
 }
 
 /** One process of the load balancer: what it answered, or why it did not. */
-export type Seen = { readonly address: string; readonly state: InstanceState } | { readonly address: string; readonly why: string };
+export type Seen =
+  | { readonly address: string; readonly state: InstanceState }
+  | { readonly address: string; readonly why: string };
 
 export interface ServerState {
   readonly address: string;
@@ -30,7 +32,15 @@ export interface ServerState {
 }
 
 /** Bits of srv_admin_state. */
-export const adminBits = { forcedMaint: 1, inheritedMaint: 2, configMaint: 4, forcedDrain: 8, inheritedDrain: 16, unresolved: 32, byHostname: 64 } as const;
+export const adminBits = {
+  forcedMaint: 1,
+  inheritedMaint: 2,
+  configMaint: 4,
+  forcedDrain: 8,
+  inheritedDrain: 16,
+  unresolved: 32,
+  byHostname: 64,
+} as const;
 
 export interface Runtime {
   /** @throws Error the process cannot be reached, or there is no such backend */
@@ -54,9 +64,14 @@ export function createRuntime(clock: Clock): Runtime {
         // By number: a frontend may have the name of the backend, and the name alone finds that.
         const id = states[0]?.get('be_id');
         const stats = id === undefined ? [] : parseCsv(await ask(address, `show stat ${id} 4 -1`, until));
-        return { ...info, level, servers: new Map(states.map((row) => [row.get('srv_name') ?? '', serverOf(row, used, stats)])) };
+        return {
+          ...info,
+          level,
+          servers: new Map(states.map((row) => [row.get('srv_name') ?? '', serverOf(row, used, stats)])),
+        };
       }),
-    command: (address, text, signal) => withDeadline({ clock, afterMs: lookMs, signal }, async (until) => (await ask(address, text, until)).trim()),
+    command: (address, text, signal) =>
+      withDeadline({ clock, afterMs: lookMs, signal }, async (until) => (await ask(address, text, until)).trim()),
   };
 }
 
@@ -79,7 +94,8 @@ function ask(address: string, command: string, signal: AbortSignal): Promise<str
     socket.on('data', (chunk: Buffer) => {
       size += chunk.length;
       chunks.push(chunk);
-      if (size > maxAnswerBytes) socket.destroy(new Error(`answer to "${command}" is longer than ${maxAnswerBytes} bytes`));
+      if (size > maxAnswerBytes)
+        socket.destroy(new Error(`answer to "${command}" is longer than ${maxAnswerBytes} bytes`));
     });
     socket.on('error', reject);
     socket.on('close', () => {
@@ -103,7 +119,10 @@ type Row = ReadonlyMap<string, string>;
 
 /** Rows under the "# name name …" line of a space-separated table. */
 function parseTable(text: string): Row[] {
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   const head = lines.findIndex((line) => line.startsWith('# '));
   if (head < 0) throw new Error(text.trim() === '' ? 'an empty answer' : text.trim().slice(0, 120));
   const names = lines[head]?.slice(2).split(' ') ?? [];
@@ -112,7 +131,8 @@ function parseTable(text: string): Row[] {
 
 function parseCsv(text: string): Row[] {
   const [head, ...lines] = text.split('\n').filter((line) => line !== '');
-  if (head?.startsWith('# ') !== true) throw new Error(text.trim() === '' ? 'an empty answer' : text.trim().slice(0, 120));
+  if (head?.startsWith('# ') !== true)
+    throw new Error(text.trim() === '' ? 'an empty answer' : text.trim().slice(0, 120));
   return lines.map((line) => rowOf(head.slice(2).split(','), line.split(',')));
 }
 

@@ -6,11 +6,23 @@ import type { WorkloadRef } from '../../planner/effects.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
-import { heldLabel, operationMark, ownLabels, ownedByRun, poolLabel, runLabel, upgradeSetLabel, lineageOf } from '../marks.ts';
+import {
+  heldLabel,
+  operationMark,
+  ownLabels,
+  ownedByRun,
+  poolLabel,
+  runLabel,
+  upgradeSetLabel,
+  lineageOf,
+} from '../marks.ts';
 import type { Workload, WorkloadPods } from '../pods.ts';
 
 interface AdmissionPolicy extends KubeObject {
-  spec?: { paramKind?: { kind?: string }; matchConstraints?: { objectSelector?: { matchExpressions?: { key: string }[] } } };
+  spec?: {
+    paramKind?: { kind?: string };
+    matchConstraints?: { objectSelector?: { matchExpressions?: { key: string }[] } };
+  };
 }
 
 const admissionPolicies: Resource<AdmissionPolicy> = {
@@ -36,7 +48,9 @@ export async function readHolds(client: KubeClient, namespace: string, signal: A
 }
 
 /** By whom a workload is held: this upgrade, another run of the same set whose hold passes over, or somebody else's. */
-export type Holder = { readonly by: 'nobody' | 'this-run' | 'same-set' } | { readonly by: 'other'; readonly run: string };
+export type Holder =
+  | { readonly by: 'nobody' | 'this-run' | 'same-set' }
+  | { readonly by: 'other'; readonly run: string };
 
 export function holderOf(holds: readonly ConfigMap[], workload: WorkloadRef, context: RunContext): Holder {
   const found = holds.filter((hold) => hold.data?.[holdKey(workload)] !== undefined);
@@ -48,19 +62,35 @@ export function holderOf(holds: readonly ConfigMap[], workload: WorkloadRef, con
 
 /** Runs of one set follow each other: what a failed one still holds is the next one's. */
 function isOfSet({ metadata }: ConfigMap, context: RunContext): boolean {
-  return metadata.name === holdName(lineageOf(context)) || (context.upgradeSet !== '' && metadata.labels?.[upgradeSetLabel] === context.upgradeSet);
+  return (
+    metadata.name === holdName(lineageOf(context)) ||
+    (context.upgradeSet !== '' && metadata.labels?.[upgradeSetLabel] === context.upgradeSet)
+  );
 }
 
 /** Names the workload in the run's own hold, then takes it out of those of earlier runs, which may be deleted with them. */
-export async function takeHold(client: KubeClient, operation: Operation, workload: WorkloadRef, pool: string, signal: AbortSignal): Promise<void> {
+export async function takeHold(
+  client: KubeClient,
+  operation: Operation,
+  workload: WorkloadRef,
+  pool: string,
+  signal: AbortSignal,
+): Promise<void> {
   await writeHold(client, operation, workload, pool, signal);
   for (const hold of await readHolds(client, operation.namespace, signal)) {
-    if (hold.metadata.name !== holdName(lineageOf(operation)) && isOfSet(hold, operation)) await removeFrom(client, operation, hold, workload, signal);
+    if (hold.metadata.name !== holdName(lineageOf(operation)) && isOfSet(hold, operation))
+      await removeFrom(client, operation, hold, workload, signal);
   }
 }
 
 /** Always with the operator's own identity. */
-async function writeHold(client: KubeClient, operation: Operation, workload: WorkloadRef, pool: string, signal: AbortSignal): Promise<void> {
+async function writeHold(
+  client: KubeClient,
+  operation: Operation,
+  workload: WorkloadRef,
+  pool: string,
+  signal: AbortSignal,
+): Promise<void> {
   const at = { namespace: operation.namespace, name: holdName(lineageOf(operation)) };
   const data = { [holdKey(workload)]: pool };
   const existing = await client.find(configMaps, at, signal);
@@ -84,14 +114,25 @@ async function writeHold(client: KubeClient, operation: Operation, workload: Wor
 }
 
 /** Takes the workload out of every hold of the run's set. */
-export async function removeHold(client: KubeClient, operation: Operation, workload: WorkloadRef, signal: AbortSignal): Promise<void> {
+export async function removeHold(
+  client: KubeClient,
+  operation: Operation,
+  workload: WorkloadRef,
+  signal: AbortSignal,
+): Promise<void> {
   for (const hold of await readHolds(client, operation.namespace, signal)) {
     if (isOfSet(hold, operation)) await removeFrom(client, operation, hold, workload, signal);
   }
 }
 
 /** The last workload out takes the ConfigMap along. */
-async function removeFrom(client: KubeClient, operation: Operation, hold: ConfigMap, workload: WorkloadRef, signal: AbortSignal): Promise<void> {
+async function removeFrom(
+  client: KubeClient,
+  operation: Operation,
+  hold: ConfigMap,
+  workload: WorkloadRef,
+  signal: AbortSignal,
+): Promise<void> {
   if (hold.data?.[holdKey(workload)] === undefined) return;
   const at = { namespace: operation.namespace, name: hold.metadata.name };
   try {
@@ -103,14 +144,21 @@ async function removeFrom(client: KubeClient, operation: Operation, hold: Config
     );
     if (Object.keys(rest.data ?? {}).length > 0) return;
     const { uid, resourceVersion } = rest.metadata;
-    await client.delete(configMaps, at, { signal, ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) });
+    await client.delete(configMaps, at, {
+      signal,
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    });
   } catch (error) {
     if (!isNotFound(error) && !isConflict(error)) throw error;
   }
 }
 
 /** Can pods be held at all? Remembered for half a minute: policies are installed, not toggled. */
-export function createHoldSupport(client: KubeClient, clock: Clock): (signal: AbortSignal) => Promise<'yes' | 'no' | 'unknown'> {
+export function createHoldSupport(
+  client: KubeClient,
+  clock: Clock,
+): (signal: AbortSignal) => Promise<'yes' | 'no' | 'unknown'> {
   let known: { answer: 'yes' | 'no' | 'unknown'; at: number } | undefined;
   return async (signal) => {
     if (known !== undefined && clock.monotonic() - known.at < 30_000) return known.answer;
@@ -144,12 +192,22 @@ function isHoldPolicy({ spec }: AdmissionPolicy): boolean {
 export async function holdProblem(
   client: KubeClient,
   context: RunContext,
-  subject: { readonly workload: Workload; readonly ref: WorkloadRef; readonly owned: WorkloadPods; readonly pool: string },
+  subject: {
+    readonly workload: Workload;
+    readonly ref: WorkloadRef;
+    readonly owned: WorkloadPods;
+    readonly pool: string;
+  },
   signal: AbortSignal,
 ): Promise<string> {
   try {
-    const made = await userClient(client, context).create<Pod>(pods, samplePod(context, subject), { dryRun: true, signal });
-    return made.metadata.labels?.[poolLabel] === undefined ? '' : 'the hold is written, but new pods would still get the pool label';
+    const made = await userClient(client, context).create<Pod>(pods, samplePod(context, subject), {
+      dryRun: true,
+      signal,
+    });
+    return made.metadata.labels?.[poolLabel] === undefined
+      ? ''
+      : 'the hold is written, but new pods would still get the pool label';
   } catch (error) {
     signal.throwIfAborted();
     return `the hold could not be proven by a dry-run: ${error instanceof Error ? error.message : String(error)}`;
@@ -174,7 +232,11 @@ function samplePod(
       // Not generateName: no server has to make a name for something that never exists.
       name: `${ref.name}-belay-sample`.slice(-63).replace(/^[^a-z0-9]+/, ''),
       namespace: context.namespace,
-      labels: { ...template.metadata?.labels, [poolLabel]: pool, ...(ref.kind === 'Deployment' ? { 'pod-template-hash': hash } : {}) },
+      labels: {
+        ...template.metadata?.labels,
+        [poolLabel]: pool,
+        ...(ref.kind === 'Deployment' ? { 'pod-template-hash': hash } : {}),
+      },
       ...(template.metadata?.annotations === undefined ? {} : { annotations: template.metadata.annotations }),
       ownerReferences: [{ apiVersion: 'apps/v1', ...owner, controller: true }],
     },

@@ -17,17 +17,34 @@ export type PoolEffect = EffectOf<'HoldMember' | 'DrainMember' | 'ServeMember'>;
 
 /** What one kind of load balancer can do; the Pool object has been read already. */
 export interface PoolKind {
-  observe(context: RunContext, pool: Pool, members: readonly MemberRef[], signal: AbortSignal): Promise<PoolObservation>;
+  observe(
+    context: RunContext,
+    pool: Pool,
+    members: readonly MemberRef[],
+    signal: AbortSignal,
+  ): Promise<PoolObservation>;
   request(operation: Operation, pool: Pool, effect: PoolEffect, signal: AbortSignal): Promise<void>;
 }
 
 /** Nothing can be said: every member is unknown, and why. */
-export function unreadable(pool: string, members: readonly MemberRef[], why: string, spec?: Pool['spec']): PoolObservation {
+export function unreadable(
+  pool: string,
+  members: readonly MemberRef[],
+  why: string,
+  spec?: Pool['spec'],
+): PoolObservation {
   return {
     pool,
     canHold: true,
     reachable: { known: false, why },
-    members: members.map(({ member }) => ({ member, state: 'Unknown', connections: { known: false, why }, foreign: '', detail: why, held: false })),
+    members: members.map(({ member }) => ({
+      member,
+      state: 'Unknown',
+      connections: { known: false, why },
+      foreign: '',
+      detail: why,
+      held: false,
+    })),
     minServing: spec?.minServing ?? 1,
     settleMs: parseDuration(spec?.drain.settle ?? '10s'),
     countsConnections: false,

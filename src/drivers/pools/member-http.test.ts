@@ -17,7 +17,9 @@ class Application implements AsyncDisposable {
 
   private constructor(answer: (request: IncomingMessage, response: ServerResponse) => void) {
     this.#server = createServer((request, response) => {
-      this.calls.push(`${request.method} ${request.headers.host?.replace(/:\d+$/, '')}${request.url} ${String(request.headers['idempotency-key'] ?? '')}`.trim());
+      this.calls.push(
+        `${request.method} ${request.headers.host?.replace(/:\d+$/, '')}${request.url} ${String(request.headers['idempotency-key'] ?? '')}`.trim(),
+      );
       answer(request, response);
     });
   }
@@ -70,8 +72,15 @@ describe('calls to the members of a pool', () => {
     await using application = await Application.of(200, '{"open": 3}');
     const caller = createMemberCaller(systemClock);
     const url = `http://\${MEMBER}:${application.port}/stats`;
-    assert.deepEqual(await caller.count(counting(url), [target, { ...target, pod: 'web-1-1' }], never), { known: true, value: 6 });
-    assert.deepEqual(await caller.count(counting(url), [{ ...target, address: '' }], never), { known: true, value: 0 }, 'a pod without address has no users');
+    assert.deepEqual(await caller.count(counting(url), [target, { ...target, pod: 'web-1-1' }], never), {
+      known: true,
+      value: 6,
+    });
+    assert.deepEqual(
+      await caller.count(counting(url), [{ ...target, address: '' }], never),
+      { known: true, value: 0 },
+      'a pod without address has no users',
+    );
   });
 
   const unknowns: Readonly<Record<string, readonly [status: number, body: string]>> = {
@@ -84,7 +93,11 @@ describe('calls to the members of a pool', () => {
   for (const [name, [status, body]] of Object.entries(unknowns)) {
     it(`does not know the count when ${name}`, async () => {
       await using application = await Application.of(status, body);
-      const count = await createMemberCaller(systemClock).count(counting(`http://\${MEMBER}:${application.port}/stats`), [target], never);
+      const count = await createMemberCaller(systemClock).count(
+        counting(`http://\${MEMBER}:${application.port}/stats`),
+        [target],
+        never,
+      );
       assert.equal(count.known, false);
     });
   }
@@ -92,6 +105,9 @@ describe('calls to the members of a pool', () => {
   it('does not know the count when nobody answers, or nothing counts', async () => {
     const caller = createMemberCaller(systemClock);
     assert.equal((await caller.count(counting('http://${MEMBER}:1/stats'), [target], never)).known, false);
-    assert.deepEqual(await caller.count(pool('web', { service: { name: 'web' } }), [target], never), { known: false, why: 'nothing counts the connections' });
+    assert.deepEqual(await caller.count(pool('web', { service: { name: 'web' } }), [target], never), {
+      known: false,
+      why: 'nothing counts the connections',
+    });
   });
 });

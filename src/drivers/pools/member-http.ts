@@ -10,7 +10,12 @@ import { sendHttp } from '../send-http.ts';
 /** Calls to a pool's members: the hook that makes them let go, and the count of who is left. */
 export interface MemberCaller {
   /** @throws RetryError the member did not take it */
-  hook(pool: Pool, target: Target, direction: 'drain' | 'undrain', options: { operation: string; signal: AbortSignal }): Promise<void>;
+  hook(
+    pool: Pool,
+    target: Target,
+    direction: 'drain' | 'undrain',
+    options: { operation: string; signal: AbortSignal },
+  ): Promise<void>;
   count(pool: Pool, targets: readonly Target[], signal: AbortSignal): Promise<Known<number>>;
 }
 
@@ -40,7 +45,10 @@ export function createMemberCaller(clock: Clock): MemberCaller {
       const request = { ...placeOf(hook.url, target), method, headers, timeoutMs: hookTimeoutMs, maxBodyBytes, signal };
       const answer = await reach(`drain hook of ${target.pod}`, signal, () => sendHttp(clock, request));
       if (answer.status < 200 || answer.status > 299) {
-        throw new RetryError('DrainHookFailed', `drain hook of ${target.pod} answered ${method} with status ${answer.status}, want 200 to 299`);
+        throw new RetryError(
+          'DrainHookFailed',
+          `drain hook of ${target.pod} answered ${method} with status ${answer.status}, want 200 to 299`,
+        );
       }
     },
     async count(pool, targets, signal) {
@@ -59,18 +67,31 @@ async function reach<T>(what: string, signal: AbortSignal, send: () => Promise<T
     return await send();
   } catch (error) {
     signal.throwIfAborted();
-    throw new RetryError('DrainHookFailed', `${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new RetryError('DrainHookFailed', `${what}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }
 
-async function countOne(clock: Clock, source: { url: string; json: string }, target: Target, signal: AbortSignal): Promise<Known<number>> {
+async function countOne(
+  clock: Clock,
+  source: { url: string; json: string },
+  target: Target,
+  signal: AbortSignal,
+): Promise<Known<number>> {
   // A pod without an address has never been connected to.
   if (target.address === '') return { known: true, value: 0 };
   const unknown = (why: string): Known<number> => ({ known: false, why: `connections of ${target.pod}: ${why}` });
   const problem = jsonPathProblem(source.json);
   if (problem !== '') return unknown(problem);
   try {
-    const answer = await sendHttp(clock, { ...placeOf(source.url, target), method: 'GET', timeoutMs: countTimeoutMs, maxBodyBytes, signal });
+    const answer = await sendHttp(clock, {
+      ...placeOf(source.url, target),
+      method: 'GET',
+      timeoutMs: countTimeoutMs,
+      maxBodyBytes,
+      signal,
+    });
     if (answer.status !== 200) return unknown(`status ${answer.status}`);
     const [first] = selectJson(parseJson(answer.body), source.json);
     const value = first?.value;
@@ -82,7 +103,10 @@ async function countOne(clock: Clock, source: { url: string; json: string }, tar
 }
 
 /** A URL whose host is the member goes to the pod itself, at the URL's port; any other goes where it says. */
-function placeOf(template: string, { member, server, address }: Target): { url: URL; connectTo?: { host: string; port: number } } {
+function placeOf(
+  template: string,
+  { member, server, address }: Target,
+): { url: URL; connectTo?: { host: string; port: number } } {
   const url = new URL(expand(template, { MEMBER: member, SERVER: server }).text);
   if (!/^https?:\/\/[^/]*\$\{(?:MEMBER|SERVER)\}/.test(template)) return { url };
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);

@@ -20,7 +20,9 @@ export function checkPool(scene: PoolScene): Problem[] {
   const source = pool.spec.drain.connections?.http.json;
   const wrongPath = source === undefined ? '' : jsonPathProblem(source);
   return [
-    ...(wrongPath === '' ? [] : [poolProblem(pool, 'InvalidJsonPath', 'spec.drain.connections.http.json', `${wrongPath}: correct the path`)]),
+    ...(wrongPath === ''
+      ? []
+      : [poolProblem(pool, 'InvalidJsonPath', 'spec.drain.connections.http.json', `${wrongPath}: correct the path`)]),
     ...(pool.spec.service === undefined ? checkHaproxy(scene) : checkService(scene)),
   ];
 }
@@ -31,12 +33,29 @@ function poolProblem(pool: Pool, reason: string, field: string, message: string)
 
 function checkService({ pool, service, members }: PoolScene): Problem[] {
   const name = pool.spec.service?.name ?? '';
-  if (service === undefined) return [poolProblem(pool, 'ReferenceNotFound', 'spec.service.name', `Service ${name} does not exist: create it, or correct the name`)];
+  if (service === undefined)
+    return [
+      poolProblem(
+        pool,
+        'ReferenceNotFound',
+        'spec.service.name',
+        `Service ${name} does not exist: create it, or correct the name`,
+      ),
+    ];
   const value = service.spec.selector?.[poolLabel];
   if (value === undefined) {
-    return [poolProblem(pool, 'PoolLabelMissing', 'spec.service.name', `Service ${name} does not select by label ${poolLabel}: add it to the selector and to the pod templates`)];
+    return [
+      poolProblem(
+        pool,
+        'PoolLabelMissing',
+        'spec.service.name',
+        `Service ${name} does not select by label ${poolLabel}: add it to the selector and to the pod templates`,
+      ),
+    ];
   }
-  return members.flatMap(({ member, workload }) => (workload === undefined ? [] : checkTemplate(member, workload, value)));
+  return members.flatMap(({ member, workload }) =>
+    workload === undefined ? [] : checkTemplate(member, workload, value),
+  );
 }
 
 function checkTemplate({ workload: ref }: MemberRef, workload: Workload, value: string): Problem[] {
@@ -46,14 +65,29 @@ function checkTemplate({ workload: ref }: MemberRef, workload: Workload, value: 
     return [{ reason: 'PoolLabelInSelector', object, field: 'spec.selector', message }];
   }
   if (workload.spec.template.metadata?.labels?.[poolLabel] === value) return [];
-  return [{ reason: 'PoolLabelMissing', object, field: 'spec.template.metadata.labels', message: `its pods would never join: set ${poolLabel}=${value} in the template` }];
+  return [
+    {
+      reason: 'PoolLabelMissing',
+      object,
+      field: 'spec.template.metadata.labels',
+      message: `its pods would never join: set ${poolLabel}=${value} in the template`,
+    },
+  ];
 }
 
 function checkHaproxy({ pool, seen }: PoolScene): Problem[] {
-  if (!seen.reachable.known) return [poolProblem(pool, 'PoolUnobservable', 'spec.haproxy.endpoints', seen.reachable.why)];
+  if (!seen.reachable.known)
+    return [poolProblem(pool, 'PoolUnobservable', 'spec.haproxy.endpoints', seen.reachable.why)];
   return seen.members
     .filter(({ state }) => state === 'Unknown')
-    .map(({ detail, member }) => poolProblem(pool, 'MemberMissing', 'spec.haproxy.backend', `${detail}: add ${member} to HAProxy, or correct the member of the server`));
+    .map(({ detail, member }) =>
+      poolProblem(
+        pool,
+        'MemberMissing',
+        'spec.haproxy.backend',
+        `${detail}: add ${member} to HAProxy, or correct the member of the server`,
+      ),
+    );
 }
 
 /** Two Pools that are one pool: each would undo what the other sets. Pure. */
@@ -64,7 +98,15 @@ export function checkAliases(pools: readonly Pool[]): Problem[] {
     for (const place of new Set(placesOf(pool))) {
       const other = owners.get(place);
       if (other === undefined) owners.set(place, pool);
-      else problems.push(poolProblem(pool, 'PoolAliased', 'spec', `it is the same as Pool ${other.metadata.name} (${place}): name one of them only`));
+      else
+        problems.push(
+          poolProblem(
+            pool,
+            'PoolAliased',
+            'spec',
+            `it is the same as Pool ${other.metadata.name} (${place}): name one of them only`,
+          ),
+        );
     }
   }
   return problems;
@@ -72,7 +114,9 @@ export function checkAliases(pools: readonly Pool[]): Problem[] {
 
 function placesOf({ spec }: Pool): string[] {
   if (spec.service !== undefined) return [`service ${spec.service.name}`];
-  return (spec.haproxy?.endpoints ?? []).map((endpoint) => `backend ${spec.haproxy?.backend ?? ''} at ${endpoint.toLowerCase()}`);
+  return (spec.haproxy?.endpoints ?? []).map(
+    (endpoint) => `backend ${spec.haproxy?.backend ?? ''} at ${endpoint.toLowerCase()}`,
+  );
 }
 
 /** A pod carries one pool label: its workload cannot be in two Services that select different values. Pure. */

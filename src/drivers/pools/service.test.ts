@@ -3,7 +3,15 @@ import { describe, it } from 'node:test';
 import { configMaps, pods } from '../../kube/resources.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import type { MemberObservation } from '../../planner/observed.ts';
-import { type Cluster, context, convergeEndpoints, never, operation, seedPod, servicePool } from '../../../test/conformance/scene.ts';
+import {
+  type Cluster,
+  context,
+  convergeEndpoints,
+  never,
+  operation,
+  seedPod,
+  servicePool,
+} from '../../../test/conformance/scene.ts';
 import { createPoolDriver } from './driver.ts';
 import type { PoolDriver, RunContext } from '../contract.ts';
 import { originKey } from '../../planner/steps/keys.ts';
@@ -16,7 +24,11 @@ function driverOf(scene: Cluster): PoolDriver {
   return createPoolDriver({ ...scene, logger: silentLogger });
 }
 
-async function look(scene: Cluster, handles: Record<string, string> = {}, driver = driverOf(scene)): Promise<MemberObservation> {
+async function look(
+  scene: Cluster,
+  handles: Record<string, string> = {},
+  driver = driverOf(scene),
+): Promise<MemberObservation> {
   const seen = await driver.observe(context(handles), 'web', [first], never);
   const [member] = seen.members;
   assert.ok(member !== undefined);
@@ -24,7 +36,9 @@ async function look(scene: Cluster, handles: Record<string, string> = {}, driver
 }
 
 function labelsOf(scene: Cluster): Record<string, string | undefined> {
-  return Object.fromEntries(scene.client.all(pods).map((pod) => [pod.metadata.name, pod.metadata.labels?.['belay.dev/pool']]));
+  return Object.fromEntries(
+    scene.client.all(pods).map((pod) => [pod.metadata.name, pod.metadata.labels?.['belay.dev/pool']]),
+  );
 }
 
 function takeLabelOff(scene: Cluster, name: string): void {
@@ -89,7 +103,10 @@ describe('service pool', () => {
     const seen = await driver.observe(context(), 'web', [second], never);
     assert.equal(seen.members[0]?.held, true);
     const [hold] = scene.client.all(configMaps);
-    assert.deepEqual([hold?.metadata.name, hold?.data, hold?.metadata.labels?.['belay.dev/held']], ['belay-hold-portal-1', { 'Deployment.web-2': 'web' }, 'true']);
+    assert.deepEqual(
+      [hold?.metadata.name, hold?.data, hold?.metadata.labels?.['belay.dev/held']],
+      ['belay-hold-portal-1', { 'Deployment.web-2': 'web' }, 'true'],
+    );
   });
 
   it('cannot hold where the admission policy is not installed', async () => {
@@ -159,7 +176,10 @@ describe('service pool', () => {
     await driver.request(operation(), { kind: 'HoldMember', member: first }, never);
     await driver.request(operation(), { kind: 'HoldMember', member: second }, never);
     await driver.request(operation('g1-undrain'), { kind: 'ServeMember', member: first }, never);
-    assert.deepEqual(scene.client.all(configMaps).map((map) => map.data), [{ 'Deployment.web-2': 'web' }]);
+    assert.deepEqual(
+      scene.client.all(configMaps).map((map) => map.data),
+      [{ 'Deployment.web-2': 'web' }],
+    );
   });
 
   it('passes its hold over to its rollback, and to a later run of its set; names that of another set (E1)', async () => {
@@ -168,15 +188,27 @@ describe('service pool', () => {
     await driver.request(operation(), { kind: 'HoldMember', member: first }, never);
     await driver.request(operation(), { kind: 'DrainMember', member: first, force: false }, never);
     convergeEndpoints(scene);
-    const see = async (by: RunContext): Promise<MemberObservation | undefined> => (await driver.observe(by, 'web', [first], never)).members[0];
-    const rollback = await see({ ...context({ ...ours, [originKey]: 'portal-1' }), run: 'portal-1-back', runUID: 'uid-run-2' });
+    const see = async (by: RunContext): Promise<MemberObservation | undefined> =>
+      (await driver.observe(by, 'web', [first], never)).members[0];
+    const rollback = await see({
+      ...context({ ...ours, [originKey]: 'portal-1' }),
+      run: 'portal-1-back',
+      runUID: 'uid-run-2',
+    });
     assert.deepEqual([rollback?.state, rollback?.foreign, rollback?.held], ['Drained', '', true]);
     const later = { ...operation('g1-drain'), run: 'portal-2', runUID: 'uid-run-3' };
     const before = await see(later);
-    assert.deepEqual([before?.state, before?.foreign, before?.held], ['Drained', '', false], 'not held by this run yet');
+    assert.deepEqual(
+      [before?.state, before?.foreign, before?.held],
+      ['Drained', '', false],
+      'not held by this run yet',
+    );
     assert.equal((await see({ ...later, upgradeSet: 'other' }))?.foreign, 'held by run portal-1');
     await driver.request(later, { kind: 'HoldMember', member: first }, never);
-    assert.deepEqual(scene.client.all(configMaps).map((map) => map.metadata.name), ['belay-hold-portal-2']);
+    assert.deepEqual(
+      scene.client.all(configMaps).map((map) => map.metadata.name),
+      ['belay-hold-portal-2'],
+    );
     assert.equal((await see(later))?.held, true);
     await driver.request(later, { kind: 'ServeMember', member: first }, never);
     assert.deepEqual(scene.client.all(configMaps), []);
@@ -186,7 +218,11 @@ describe('service pool', () => {
     const scene = servicePool();
     const driver = driverOf(scene);
     await driver.request(operation(), { kind: 'HoldMember', member: first }, never);
-    await driver.request({ ...operation('g1-undrain'), run: 'portal-1-back', runUID: 'uid-run-2' }, { kind: 'ServeMember', member: first }, never);
+    await driver.request(
+      { ...operation('g1-undrain'), run: 'portal-1-back', runUID: 'uid-run-2' },
+      { kind: 'ServeMember', member: first },
+      never,
+    );
     assert.deepEqual(scene.client.all(configMaps), []);
   });
 

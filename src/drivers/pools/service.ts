@@ -33,7 +33,13 @@ interface Parts {
 
 /** Kubernetes Services whose selector names the pool label; design 4.1. */
 export function createServicePools({ client, clock }: PoolDriverOptions): PoolKind {
-  const parts: Parts = { client, clock, caller: createMemberCaller(clock), support: createHoldSupport(client, clock), doubts: new Map() };
+  const parts: Parts = {
+    client,
+    clock,
+    caller: createMemberCaller(clock),
+    support: createHoldSupport(client, clock),
+    doubts: new Map(),
+  };
   return {
     observe: (context, pool, members, signal) => observe(parts, context, pool, members, signal),
     request(operation, pool, effect, signal) {
@@ -56,7 +62,12 @@ export function poolValueOf(service: Service | undefined): string | undefined {
   return service?.spec.selector?.[poolLabel];
 }
 
-async function readService(client: KubeClient, context: RunContext, pool: Pool, signal: AbortSignal): Promise<Service | undefined> {
+async function readService(
+  client: KubeClient,
+  context: RunContext,
+  pool: Pool,
+  signal: AbortSignal,
+): Promise<Service | undefined> {
   return client.find(services, { namespace: context.namespace, name: pool.spec.service?.name ?? '' }, signal);
 }
 
@@ -68,13 +79,21 @@ interface Scene {
   readonly inRotation: ReadonlySet<string>;
 }
 
-async function observe(parts: Parts, context: RunContext, pool: Pool, members: readonly MemberRef[], signal: AbortSignal): ReturnType<PoolKind['observe']> {
+async function observe(
+  parts: Parts,
+  context: RunContext,
+  pool: Pool,
+  members: readonly MemberRef[],
+  signal: AbortSignal,
+): ReturnType<PoolKind['observe']> {
   const as = userClient(parts.client, context);
   const service = await readService(as, context, pool, signal);
   const value = poolValueOf(service);
   const name = pool.metadata.name;
-  if (service === undefined) return unreadable(name, members, `Service ${pool.spec.service?.name ?? ''} does not exist`, pool.spec);
-  if (value === undefined) return unreadable(name, members, `Service ${service.metadata.name} does not select by ${poolLabel}`, pool.spec);
+  if (service === undefined)
+    return unreadable(name, members, `Service ${pool.spec.service?.name ?? ''} does not exist`, pool.spec);
+  if (value === undefined)
+    return unreadable(name, members, `Service ${service.metadata.name} does not select by ${poolLabel}`, pool.spec);
   const labelSelector = `kubernetes.io/service-name=${service.metadata.name}`;
   const [slices, holds, support] = await Promise.all([
     as.list(endpointSlices, { namespace: context.namespace, labelSelector }, signal),
@@ -96,7 +115,9 @@ async function observe(parts: Parts, context: RunContext, pool: Pool, members: r
 }
 
 function readyTargets(slices: readonly EndpointSlice[]): Set<string> {
-  const ready = slices.flatMap((slice) => slice.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready !== false);
+  const ready = slices
+    .flatMap((slice) => slice.endpoints ?? [])
+    .filter((endpoint) => endpoint.conditions?.ready !== false);
   return new Set(ready.flatMap((endpoint) => (endpoint.targetRef?.uid === undefined ? [] : [endpoint.targetRef.uid])));
 }
 
@@ -116,7 +137,10 @@ async function observeMember(
   }
   const owned = await podsOf(as, workload, signal);
   const holder = holderOf(scene.holds, member.workload, context);
-  const problem = holder.by === 'this-run' ? await holdProblem(parts.client, context, { workload, ref: member.workload, owned, pool: scene.value }, signal) : '';
+  const problem =
+    holder.by === 'this-run'
+      ? await holdProblem(parts.client, context, { workload, ref: member.workload, owned, pool: scene.value }, signal)
+      : '';
   const seen = readMember({ scene, context, member, workload, owned, holder });
   const counted = [...owned.pods].filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
   const targets = counted.map((pod) => targetOf(member.member, member.workload.name, pod));
@@ -161,18 +185,28 @@ function readMember({ scene, context, member, workload, owned, holder }: MemberS
   const say = (state: MemberState, foreign = '', detail = ''): Reading => ({ state, foreign, detail });
   if (holder.by !== 'nobody') {
     const foreign = holder.by === 'other' ? `held by run ${holder.run}` : '';
-    return labelled.length > 0 ? say('Serving', foreign, `${count(labelled, live)} carry the pool label although held`) : say(out, foreign);
+    return labelled.length > 0
+      ? say('Serving', foreign, `${count(labelled, live)} carry the pool label although held`)
+      : say(out, foreign);
   }
   if (live.length === 0) return say(lagging ? 'Draining' : 'Down', '', 'no pods');
-  const removed = workload.spec.template.metadata?.labels?.[poolLabel] === scene.value ? 'label removed by somebody else' : '';
-  if (labelled.length === 0) return say(out, ours ? '' : removed, removed === '' ? `pods without label ${poolLabel}=${scene.value} in their template` : '');
+  const removed =
+    workload.spec.template.metadata?.labels?.[poolLabel] === scene.value ? 'label removed by somebody else' : '';
+  if (labelled.length === 0)
+    return say(
+      out,
+      ours ? '' : removed,
+      removed === '' ? `pods without label ${poolLabel}=${scene.value} in their template` : '',
+    );
   const serves = labelled.some((pod) => scene.inRotation.has(pod.metadata.uid ?? ''));
   if (labelled.length < live.length) {
     const detail = `${count(labelled, live)} carry the pool label`;
     if (ours) return say(lastIntent(live) === 'serve' ? 'Draining' : 'Serving', '', detail);
     return say(serves ? 'Serving' : 'Down', removed, detail);
   }
-  return serves ? say('Serving') : say('Down', '', live.some(isReady) ? 'ready, not in the endpoints yet' : 'no pod is ready');
+  return serves
+    ? say('Serving')
+    : say('Down', '', live.some(isReady) ? 'ready, not in the endpoints yet' : 'no pod is ready');
 }
 
 function count(some: readonly Pod[], all: readonly Pod[]): string {
@@ -181,17 +215,29 @@ function count(some: readonly Pod[], all: readonly Pod[]): string {
 
 function lastIntent(live: readonly Pod[]): 'drain' | 'serve' | undefined {
   const intents = live.map((pod) => /^(drain|serve)\/(\d+)$/.exec(pod.metadata.annotations?.[intentAnnotation] ?? ''));
-  const latest = intents.filter((intent) => intent !== null).toSorted((a, b) => Number(a[2]) - Number(b[2])).at(-1);
+  const latest = intents
+    .filter((intent) => intent !== null)
+    .toSorted((a, b) => Number(a[2]) - Number(b[2]))
+    .at(-1);
   return latest?.[1] === 'drain' || latest?.[1] === 'serve' ? latest[1] : undefined;
 }
 
 async function needValue(parts: Parts, operation: Operation, pool: Pool, signal: AbortSignal): Promise<string> {
   const value = poolValueOf(await readService(userClient(parts.client, operation), operation, pool, signal));
   if (value !== undefined) return value;
-  throw new PauseError('PoolMisconfigured', `Service ${pool.spec.service?.name ?? ''} is gone or does not select by ${poolLabel}; put that back and resume`);
+  throw new PauseError(
+    'PoolMisconfigured',
+    `Service ${pool.spec.service?.name ?? ''} is gone or does not select by ${poolLabel}; put that back and resume`,
+  );
 }
 
-async function hold(parts: Parts, operation: Operation, pool: Pool, member: MemberRef, signal: AbortSignal): Promise<void> {
+async function hold(
+  parts: Parts,
+  operation: Operation,
+  pool: Pool,
+  member: MemberRef,
+  signal: AbortSignal,
+): Promise<void> {
   await takeHold(parts.client, operation, member.workload, await needValue(parts, operation, pool, signal), signal);
 }
 
@@ -209,24 +255,39 @@ async function drain(
   signal: AbortSignal,
 ): Promise<void> {
   const value = await needValue(parts, operation, pool, signal);
-  const labelled = (await livePods(parts, operation, member, signal)).filter((pod) => pod.metadata.labels?.[poolLabel] === value);
+  const labelled = (await livePods(parts, operation, member, signal)).filter(
+    (pod) => pod.metadata.labels?.[poolLabel] === value,
+  );
   for (const pod of labelled) {
     // Told before it leaves: an application that closes idle connections itself loses no request on them.
-    const told = parts.caller.hook(pool, targetOf(member.member, member.workload.name, pod), 'drain', { operation: operation.operation, signal });
+    const told = parts.caller.hook(pool, targetOf(member.member, member.workload.name, pod), 'drain', {
+      operation: operation.operation,
+      signal,
+    });
     await (force ? told.catch(() => {}) : told);
     signal.throwIfAborted();
     await relabel(parts, operation, pod, { from: value, to: undefined, signal });
   }
 }
 
-async function serve(parts: Parts, operation: Operation, pool: Pool, member: MemberRef, signal: AbortSignal): Promise<void> {
+async function serve(
+  parts: Parts,
+  operation: Operation,
+  pool: Pool,
+  member: MemberRef,
+  signal: AbortSignal,
+): Promise<void> {
   const value = await needValue(parts, operation, pool, signal);
   // The hold goes first: a pod made in between serves by its template, one made before gets the label here.
   await removeHold(parts.client, operation, member.workload, signal);
   for (const pod of await livePods(parts, operation, member, signal)) {
     const current = pod.metadata.labels?.[poolLabel];
     const wasDrained = pod.metadata.annotations?.[intentAnnotation]?.startsWith('drain/') === true;
-    if (wasDrained) await parts.caller.hook(pool, targetOf(member.member, member.workload.name, pod), 'undrain', { operation: operation.operation, signal });
+    if (wasDrained)
+      await parts.caller.hook(pool, targetOf(member.member, member.workload.name, pod), 'undrain', {
+        operation: operation.operation,
+        signal,
+      });
     if (current !== value) await relabel(parts, operation, pod, { from: current, to: value, signal });
   }
 }
@@ -236,7 +297,11 @@ async function relabel(
   parts: Parts,
   operation: Operation,
   pod: Pod,
-  { from, to, signal }: { readonly from: string | undefined; readonly to: string | undefined; readonly signal: AbortSignal },
+  {
+    from,
+    to,
+    signal,
+  }: { readonly from: string | undefined; readonly to: string | undefined; readonly signal: AbortSignal },
 ): Promise<void> {
   const path = `/metadata/labels${pointer(poolLabel)}`;
   const intent = `${to === undefined ? 'drain' : 'serve'}/${parts.clock.now()}`;
@@ -248,7 +313,9 @@ async function relabel(
         { op: 'test', path: '/metadata/uid', value: pod.metadata.uid },
         ...(from === undefined ? [] : [{ op: 'test' as const, path, value: from }]),
         ...(to === undefined ? [{ op: 'remove' as const, path }] : [{ op: 'add' as const, path, value: to }]),
-        ...(pod.metadata.annotations === undefined ? [{ op: 'add' as const, path: '/metadata/annotations', value: {} }] : []),
+        ...(pod.metadata.annotations === undefined
+          ? [{ op: 'add' as const, path: '/metadata/annotations', value: {} }]
+          : []),
         { op: 'add', path: `/metadata/annotations${pointer(intentAnnotation)}`, value: intent },
         { op: 'add', path: `/metadata/annotations${pointer('belay.dev/operation')}`, value: operation.operation },
       ],

@@ -5,7 +5,18 @@ import type { PersistentVolume, PersistentVolumeClaim } from '../../kube/objects
 import { PauseError, RetryError } from '../../shared/errors.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import type { RestoreObservation } from '../../planner/observed.ts';
-import { type Cluster, cluster, completeSnapshot, context, namespace, never, operation, seedPod, seedStatefulSet, seedVolume } from '../../../test/conformance/scene.ts';
+import {
+  type Cluster,
+  cluster,
+  completeSnapshot,
+  context,
+  namespace,
+  never,
+  operation,
+  seedPod,
+  seedStatefulSet,
+  seedVolume,
+} from '../../../test/conformance/scene.ts';
 import type { SnapshotDriver } from '../contract.ts';
 import { createSnapshotDriver } from './csi.ts';
 
@@ -16,7 +27,12 @@ const create = { kind: 'CreateSnapshot', snapshot, claim, className: 'csi' } as 
 interface Restore {
   readonly scene: Cluster;
   readonly driver: SnapshotDriver;
-  readonly effect: { readonly kind: 'RestoreClaim'; readonly claim: string; readonly snapshot: string; readonly manifest: string };
+  readonly effect: {
+    readonly kind: 'RestoreClaim';
+    readonly claim: string;
+    readonly snapshot: string;
+    readonly manifest: string;
+  };
   look(): Promise<RestoreObservation>;
 }
 
@@ -63,16 +79,33 @@ describe('csi snapshots', () => {
     const look = (): ReturnType<SnapshotDriver['observe']> => driver.observe(context(), { snapshot, claim }, never);
     assert.equal((await look()).exists, false);
     await driver.request(operation(), create, never);
-    assert.deepEqual(await look(), { snapshot, exists: true, ready: false, verified: false, createdAt: undefined, error: '' });
+    assert.deepEqual(await look(), {
+      snapshot,
+      exists: true,
+      ready: false,
+      verified: false,
+      createdAt: undefined,
+      error: '',
+    });
     completeSnapshot(scene, snapshot);
-    assert.deepEqual(await look(), { snapshot, exists: true, ready: true, verified: true, createdAt: scene.clock.now(), error: '' });
+    assert.deepEqual(await look(), {
+      snapshot,
+      exists: true,
+      ready: true,
+      verified: true,
+      createdAt: scene.clock.now(),
+      error: '',
+    });
     assert.equal((await driver.observe(context(), { snapshot, claim: 'other' }, never)).verified, false);
   });
 
   it('survives its run: labels, and no owner reference', async () => {
     const { scene } = await restorable();
     const [made] = scene.client.all(volumeSnapshots);
-    assert.deepEqual([made?.metadata.ownerReferences, made?.metadata.labels?.['belay.dev/run']], [undefined, 'portal-1']);
+    assert.deepEqual(
+      [made?.metadata.ownerReferences, made?.metadata.labels?.['belay.dev/run']],
+      [undefined, 'portal-1'],
+    );
   });
 
   it('refuses a name that is taken by a snapshot of another claim', async () => {
@@ -90,10 +123,17 @@ describe('restore of a claim', () => {
     assert.deepEqual(now?.metadata.labels, { app: 'web-1' });
     assert.equal(now?.metadata.annotations?.['pv.kubernetes.io/bind-completed'], undefined);
     assert.equal(now?.metadata.annotations?.['team'], 'shop');
-    assert.deepEqual(now?.spec.dataSource, { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: snapshot });
+    assert.deepEqual(now?.spec.dataSource, {
+      apiGroup: 'snapshot.storage.k8s.io',
+      kind: 'VolumeSnapshot',
+      name: snapshot,
+    });
     assert.equal(now?.spec.volumeName, undefined, 'binds when it is used, not before');
     const kept = volumeOf(restore.scene);
-    assert.deepEqual([kept.spec.persistentVolumeReclaimPolicy, kept.metadata.annotations?.['belay.dev/reclaim-policy']], ['Retain', 'Delete']);
+    assert.deepEqual(
+      [kept.spec.persistentVolumeReclaimPolicy, kept.metadata.annotations?.['belay.dev/reclaim-policy']],
+      ['Retain', 'Delete'],
+    );
     const writes = restore.scene.client.server.writes.length;
     await restore.driver.request(operation('g1-restore'), restore.effect, never);
     assert.equal(restore.scene.client.server.writes.length, writes, 'asked again it does nothing');
@@ -152,7 +192,12 @@ describe('restore of a claim', () => {
   it('is blocked by a claim of that name that is not ours, empty or not', async () => {
     const restore = await restorable();
     await restore.driver.request(operation(), restore.effect, never);
-    const stranger = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: claim, namespace, uid: 'uid-empty' }, spec: {} };
+    const stranger = {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: claim, namespace, uid: 'uid-empty' },
+      spec: {},
+    };
     restore.scene.client.seed(persistentVolumeClaims, stranger);
     assert.equal((await restore.look()).state, 'blocked');
     await assert.rejects(restore.driver.request(operation(), restore.effect, never), RetryError);
@@ -167,7 +212,12 @@ describe('putting the old volume back', () => {
     const effect = { kind: 'ReattachVolume', claim, manifest: restore.effect.manifest } as const;
     for (let ask = 0; ask < 3; ask += 1) await restore.driver.request(operation('g1-reattach'), effect, never);
     assert.equal(claimOf(restore.scene)?.spec.volumeName, `pv-${claim}`);
-    assert.deepEqual(volumeOf(restore.scene).spec.claimRef, { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: claim });
+    assert.deepEqual(volumeOf(restore.scene).spec.claimRef, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      namespace,
+      name: claim,
+    });
     const writes = restore.scene.client.server.writes.length;
     await restore.driver.request(operation('g1-reattach'), effect, never);
     assert.equal(restore.scene.client.server.writes.length, writes);
@@ -175,7 +225,11 @@ describe('putting the old volume back', () => {
 
   it('does nothing when the old claim was never deleted', async () => {
     const restore = await restorable();
-    await restore.driver.request(operation(), { kind: 'ReattachVolume', claim, manifest: restore.effect.manifest }, never);
+    await restore.driver.request(
+      operation(),
+      { kind: 'ReattachVolume', claim, manifest: restore.effect.manifest },
+      never,
+    );
     assert.equal(claimOf(restore.scene)?.metadata.uid, `uid-${claim}`);
   });
 });
@@ -184,11 +238,28 @@ describe('letting go of the way back', () => {
   it('gives a kept volume its reclaim policy back, and deletes snapshots of runs only', async () => {
     const restore = await restorable();
     await restoreAll(restore);
-    await restore.driver.request(operation('cleanup'), { kind: 'ReleaseRetained', object: { kind: 'PersistentVolume', name: `pv-${claim}` } }, never);
+    await restore.driver.request(
+      operation('cleanup'),
+      { kind: 'ReleaseRetained', object: { kind: 'PersistentVolume', name: `pv-${claim}` } },
+      never,
+    );
     assert.equal(volumeOf(restore.scene).spec.persistentVolumeReclaimPolicy, 'Delete');
-    const mine = { apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshot', metadata: { name: 'mine', namespace }, spec: { source: { persistentVolumeClaimName: claim } } };
+    const mine = {
+      apiVersion: 'snapshot.storage.k8s.io/v1',
+      kind: 'VolumeSnapshot',
+      metadata: { name: 'mine', namespace },
+      spec: { source: { persistentVolumeClaimName: claim } },
+    };
     restore.scene.client.seed(volumeSnapshots, mine);
-    for (const name of [snapshot, 'mine', 'gone']) await restore.driver.request(operation('cleanup'), { kind: 'ReleaseRetained', object: { kind: 'VolumeSnapshot', name } }, never);
-    assert.deepEqual(restore.scene.client.all(volumeSnapshots).map((kept) => kept.metadata.name), ['mine']);
+    for (const name of [snapshot, 'mine', 'gone'])
+      await restore.driver.request(
+        operation('cleanup'),
+        { kind: 'ReleaseRetained', object: { kind: 'VolumeSnapshot', name } },
+        never,
+      );
+    assert.deepEqual(
+      restore.scene.client.all(volumeSnapshots).map((kept) => kept.metadata.name),
+      ['mine'],
+    );
   });
 });

@@ -1,6 +1,11 @@
 import type { VolumeSnapshot } from '../../kube/objects.ts';
 import { isAlreadyExists, isNotFound } from '../../kube/kube-error.ts';
-import { controllerRevisions, persistentVolumeClaims, persistentVolumes, volumeSnapshots } from '../../kube/resources.ts';
+import {
+  controllerRevisions,
+  persistentVolumeClaims,
+  persistentVolumes,
+  volumeSnapshots,
+} from '../../kube/resources.ts';
 import type { KubeClient, Resource } from '../../kube/types.ts';
 import { assertNever } from '../../shared/assert.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -22,11 +27,19 @@ export interface SnapshotDriverOptions {
  */
 export function createSnapshotDriver({ client, logger }: SnapshotDriverOptions): SnapshotDriver {
   return {
-    observe: (context, snapshot, signal) => call(`looking at VolumeSnapshot ${snapshot.snapshot}`, signal, () => observeSnapshot(client, context, snapshot, signal)),
-    observeRestore: (context, restore, signal) => call(`looking at claim ${restore.claim}`, signal, () => observeRestore(client, context, restore, signal)),
+    observe: (context, snapshot, signal) =>
+      call(`looking at VolumeSnapshot ${snapshot.snapshot}`, signal, () =>
+        observeSnapshot(client, context, snapshot, signal),
+      ),
+    observeRestore: (context, restore, signal) =>
+      call(`looking at claim ${restore.claim}`, signal, () => observeRestore(client, context, restore, signal)),
     describeClaim: (context, claim, signal) =>
       call(`reading claim ${claim}`, signal, async () => {
-        const found = await userClient(client, context).get(persistentVolumeClaims, { namespace: context.namespace, name: claim }, signal);
+        const found = await userClient(client, context).get(
+          persistentVolumeClaims,
+          { namespace: context.namespace, name: claim },
+          signal,
+        );
         const name = found.spec.volumeName ?? '';
         const volume = name === '' ? undefined : await client.find(persistentVolumes, { name }, signal);
         return JSON.stringify(describeManifest(found, volume));
@@ -39,7 +52,12 @@ export function createSnapshotDriver({ client, logger }: SnapshotDriverOptions):
   };
 }
 
-function perform(client: KubeClient, operation: Operation, effect: Parameters<SnapshotDriver['request']>[1], signal: AbortSignal): Promise<void> {
+function perform(
+  client: KubeClient,
+  operation: Operation,
+  effect: Parameters<SnapshotDriver['request']>[1],
+  signal: AbortSignal,
+): Promise<void> {
   switch (effect.kind) {
     case 'CreateSnapshot':
       return createSnapshot(client, operation, effect, signal);
@@ -54,19 +72,31 @@ function perform(client: KubeClient, operation: Operation, effect: Parameters<Sn
   }
 }
 
-async function createSnapshot(client: KubeClient, operation: Operation, effect: EffectOf<'CreateSnapshot'>, signal: AbortSignal): Promise<void> {
+async function createSnapshot(
+  client: KubeClient,
+  operation: Operation,
+  effect: EffectOf<'CreateSnapshot'>,
+  signal: AbortSignal,
+): Promise<void> {
   const as = userClient(client, operation);
   const at = { namespace: operation.namespace, name: effect.snapshot };
   const existing = await as.find(volumeSnapshots, at, signal);
   if (existing !== undefined) {
     if (existing.spec.source.persistentVolumeClaimName === effect.claim) return;
-    throw new PauseError('NameTaken', `VolumeSnapshot ${effect.snapshot} exists and is not of claim ${effect.claim}; delete or rename it`);
+    throw new PauseError(
+      'NameTaken',
+      `VolumeSnapshot ${effect.snapshot} exists and is not of claim ${effect.claim}; delete or rename it`,
+    );
   }
   const snapshot: VolumeSnapshot = {
     apiVersion: 'snapshot.storage.k8s.io/v1',
     kind: 'VolumeSnapshot',
     // No owner reference: deleting a run must not delete the way back.
-    metadata: { ...at, labels: ownLabels(operation), annotations: { ...operationMark(operation), [claimAnnotation]: effect.claim } },
+    metadata: {
+      ...at,
+      labels: ownLabels(operation),
+      annotations: { ...operationMark(operation), [claimAnnotation]: effect.claim },
+    },
     spec: { volumeSnapshotClassName: effect.className, source: { persistentVolumeClaimName: effect.claim } },
   };
   try {
@@ -77,7 +107,12 @@ async function createSnapshot(client: KubeClient, operation: Operation, effect: 
 }
 
 /** Only what carries a run's label goes; a volume gets the reclaim policy back that it had, and its fate with it. */
-async function releaseRetained(client: KubeClient, operation: Operation, { object }: EffectOf<'ReleaseRetained'>, signal: AbortSignal): Promise<void> {
+async function releaseRetained(
+  client: KubeClient,
+  operation: Operation,
+  { object }: EffectOf<'ReleaseRetained'>,
+  signal: AbortSignal,
+): Promise<void> {
   if (object.kind === 'PersistentVolume') return releaseVolume(client, object.name, signal);
   if (object.kind !== 'VolumeSnapshot' && object.kind !== 'ControllerRevision') {
     throw new PauseError('Unsupported', `${object.kind} ${object.name} is nothing that a run keeps; delete it by hand`);
@@ -105,7 +140,9 @@ async function releaseVolume(client: KubeClient, name: string, signal: AbortSign
       { op: 'test', path: '/metadata/resourceVersion', value: volume.metadata.resourceVersion },
       { op: 'add', path: '/spec/persistentVolumeReclaimPolicy', value: policy },
       { op: 'remove', path: `/metadata/annotations${pointer(reclaimPolicyAnnotation)}` },
-      ...(volume.metadata.labels?.[runLabel] === undefined ? [] : [{ op: 'remove' as const, path: `/metadata/labels${pointer(runLabel)}` }]),
+      ...(volume.metadata.labels?.[runLabel] === undefined
+        ? []
+        : [{ op: 'remove' as const, path: `/metadata/labels${pointer(runLabel)}` }]),
     ],
     { signal },
   );

@@ -1,4 +1,9 @@
-import type { PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, ReclaimPolicy } from '../../kube/objects.ts';
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+  PersistentVolumeClaimSpec,
+  ReclaimPolicy,
+} from '../../kube/objects.ts';
 import { TerminalError } from '../../shared/errors.ts';
 
 /** What the journal keeps of a claim before it is replaced. */
@@ -25,7 +30,9 @@ const bindingAnnotations: readonly string[] = [
 ];
 
 export function describeManifest(claim: PersistentVolumeClaim, volume: PersistentVolume | undefined): ClaimManifest {
-  const annotations = Object.entries(claim.metadata.annotations ?? {}).filter(([name]) => !bindingAnnotations.includes(name) && !name.startsWith('belay.dev/'));
+  const annotations = Object.entries(claim.metadata.annotations ?? {}).filter(
+    ([name]) => !bindingAnnotations.includes(name) && !name.startsWith('belay.dev/'),
+  );
   return {
     claim: claim.metadata.name,
     uid: claim.metadata.uid ?? '',
@@ -41,9 +48,21 @@ export function describeManifest(claim: PersistentVolumeClaim, volume: Persisten
 export function readManifest(text: string, claim: string): ClaimManifest {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && 'uid' in value && 'spec' in value && 'claim' in value && value.claim === claim) return value as ClaimManifest;
+    if (
+      typeof value === 'object' &&
+      value !== null &&
+      'uid' in value &&
+      'spec' in value &&
+      'claim' in value &&
+      value.claim === claim
+    )
+      return value as ClaimManifest;
   } catch (error) {
-    throw new TerminalError('ManifestUnreadable', `the journal holds no manifest of claim ${claim}; restore it by hand`, { cause: error });
+    throw new TerminalError(
+      'ManifestUnreadable',
+      `the journal holds no manifest of claim ${claim}; restore it by hand`,
+      { cause: error },
+    );
   }
   throw new TerminalError('ManifestUnreadable', `the journal holds no manifest of claim ${claim}; restore it by hand`);
 }

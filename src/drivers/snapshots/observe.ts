@@ -17,8 +17,13 @@ export async function observeSnapshot(
   { snapshot, claim }: { readonly snapshot: string; readonly claim: string },
   signal: AbortSignal,
 ): Promise<SnapshotObservation> {
-  const found = await userClient(client, context).find(volumeSnapshots, { namespace: context.namespace, name: snapshot }, signal);
-  if (found === undefined) return { snapshot, exists: false, ready: false, verified: false, createdAt: undefined, error: '' };
+  const found = await userClient(client, context).find(
+    volumeSnapshots,
+    { namespace: context.namespace, name: snapshot },
+    signal,
+  );
+  if (found === undefined)
+    return { snapshot, exists: false, ready: false, verified: false, createdAt: undefined, error: '' };
   const bound = found.status?.boundVolumeSnapshotContentName;
   const content = bound === undefined ? undefined : await client.find(volumeSnapshotContents, { name: bound }, signal);
   const ready = found.status?.readyToUse === true && found.metadata.deletionTimestamp === undefined;
@@ -29,12 +34,18 @@ export async function observeSnapshot(
     ready,
     verified: ready && unverifiedBecause(found, content, claim) === '',
     createdAt: Number.isNaN(createdAt) ? undefined : createdAt,
-    error: ready ? unverifiedBecause(found, content, claim) : (found.status?.error?.message ?? content?.status?.error?.message ?? ''),
+    error: ready
+      ? unverifiedBecause(found, content, claim)
+      : (found.status?.error?.message ?? content?.status?.error?.message ?? ''),
   };
 }
 
 /** Why the snapshot is no way back; empty when it is one. A snapshot is only as good as the content it is bound to. */
-export function unverifiedBecause(snapshot: VolumeSnapshot, content: VolumeSnapshotContent | undefined, claim: string): string {
+export function unverifiedBecause(
+  snapshot: VolumeSnapshot,
+  content: VolumeSnapshotContent | undefined,
+  claim: string,
+): string {
   const source = snapshot.spec.source.persistentVolumeClaimName;
   if (snapshot.metadata.deletionTimestamp !== undefined) return 'it is being deleted';
   if (source !== claim) return `it is of claim ${source ?? 'unknown'}, not of ${claim}`;
@@ -55,7 +66,11 @@ export async function observeRestore(
 ): Promise<RestoreObservation> {
   const { claim, snapshot } = restore;
   const before = readManifest(restore.manifest, claim);
-  const now = await userClient(client, context).find(persistentVolumeClaims, { namespace: context.namespace, name: claim }, signal);
+  const now = await userClient(client, context).find(
+    persistentVolumeClaims,
+    { namespace: context.namespace, name: claim },
+    signal,
+  );
   return { claim, ...placeOfRestore(now, before, snapshot) };
 }
 
@@ -65,14 +80,16 @@ export function placeOfRestore(
   before: ClaimManifest,
   snapshot: string,
 ): Pick<RestoreObservation, 'state' | 'message'> {
-  if (now === undefined) return { state: 'working', message: `claim ${before.claim} is gone, to be made from ${snapshot}` };
+  if (now === undefined)
+    return { state: 'working', message: `claim ${before.claim} is gone, to be made from ${snapshot}` };
   const leaving = now.metadata.deletionTimestamp !== undefined;
   if (now.metadata.uid === before.uid || isReattached(now, before)) {
     if (leaving) return { state: 'working', message: `waiting until the old claim ${before.claim} is gone` };
     return { state: 'absent', message: `claim ${before.claim} is the one from before` };
   }
   if (isReplacement(now, before, snapshot)) {
-    if (leaving) return { state: 'blocked', message: `the restored claim ${before.claim} is being deleted by somebody` };
+    if (leaving)
+      return { state: 'blocked', message: `the restored claim ${before.claim} is being deleted by somebody` };
     return { state: 'restored', message: `claim ${before.claim} comes from ${snapshot}` };
   }
   return {
@@ -83,7 +100,11 @@ export function placeOfRestore(
 
 /** The volume from before, put back under the claim's name: as if it had never left. */
 export function isReattached(claim: PersistentVolumeClaim, before: ClaimManifest): boolean {
-  return before.volume !== '' && claim.spec.volumeName === before.volume && claim.metadata.annotations?.[replacesAnnotation] === before.uid;
+  return (
+    before.volume !== '' &&
+    claim.spec.volumeName === before.volume &&
+    claim.metadata.annotations?.[replacesAnnotation] === before.uid
+  );
 }
 
 /** Did we make this claim in place of the one before, from this snapshot? */
@@ -93,9 +114,16 @@ export function isReplacement(claim: PersistentVolumeClaim, before: ClaimManifes
 }
 
 /** Names of pods that use the claim and have not ended; "one, two and 3 more". */
-export async function usersOf(client: KubeClient, namespace: string, claim: string, signal: AbortSignal): Promise<string> {
+export async function usersOf(
+  client: KubeClient,
+  namespace: string,
+  claim: string,
+  signal: AbortSignal,
+): Promise<string> {
   const { items } = await client.list(pods, { namespace }, signal);
-  const using = items.filter((pod) => uses(pod, claim) && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
+  const using = items.filter(
+    (pod) => uses(pod, claim) && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed',
+  );
   return briefList(using.map((pod) => pod.metadata.name));
 }
 

@@ -16,7 +16,8 @@ describe('quantities', () => {
     many: undefined,
     '-1': undefined,
   };
-  for (const [quantity, want] of Object.entries(cases)) it(`"${quantity}" is ${want ?? 'none'}`, () => assert.equal(bytesOf(quantity), want));
+  for (const [quantity, want] of Object.entries(cases))
+    it(`"${quantity}" is ${want ?? 'none'}`, () => assert.equal(bytesOf(quantity), want));
 
   it('keeps the larger one as it was written, and the only one that can be read', () => {
     assert.equal(largerQuantity('1Gi', '1100M'), '1100M');

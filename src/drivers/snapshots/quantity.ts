@@ -1,7 +1,17 @@
 const suffixes: Readonly<Record<string, bigint>> = {
   '': 1n,
-  k: 1_000n, M: 1_000_000n, G: 1_000_000_000n, T: 1_000_000_000_000n, P: 1_000_000_000_000_000n, E: 1_000_000_000_000_000_000n,
-  Ki: 1n << 10n, Mi: 1n << 20n, Gi: 1n << 30n, Ti: 1n << 40n, Pi: 1n << 50n, Ei: 1n << 60n,
+  k: 1_000n,
+  M: 1_000_000n,
+  G: 1_000_000_000n,
+  T: 1_000_000_000_000n,
+  P: 1_000_000_000_000_000n,
+  E: 1_000_000_000_000_000_000n,
+  Ki: 1n << 10n,
+  Mi: 1n << 20n,
+  Gi: 1n << 30n,
+  Ti: 1n << 40n,
+  Pi: 1n << 50n,
+  Ei: 1n << 60n,
 };
 
 /** Bytes of a Kubernetes quantity, rounded up; undefined when it is none. */

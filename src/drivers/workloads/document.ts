@@ -61,7 +61,8 @@ function iniLines(lines: readonly string[]): IniLine[] {
 const ini: Format = {
   get(document, path) {
     const place = iniPlace(path);
-    return iniLines(document.split('\n')).find((line) => line.section === place.section && line.key === place.key)?.value;
+    return iniLines(document.split('\n')).find((line) => line.section === place.section && line.key === place.key)
+      ?.value;
   },
   set(document, path, value) {
     const place = iniPlace(path);
@@ -78,7 +79,9 @@ const ini: Format = {
     const place = iniPlace(path);
     const lines = document.split('\n');
     const parsed = iniLines(lines);
-    return lines.filter((_, index) => parsed[index]?.section !== place.section || parsed[index]?.key !== place.key).join('\n');
+    return lines
+      .filter((_, index) => parsed[index]?.section !== place.section || parsed[index]?.key !== place.key)
+      .join('\n');
   },
 };
 
@@ -93,11 +96,18 @@ function propertyOf(line: string): { head: string; key: string; value: string } 
 
 /** Keys are flat: the whole path is the key. */
 const properties: Format = {
-  get: (document, path) => document.split('\n').map(propertyOf).findLast((line) => line?.key === path)?.value,
+  get: (document, path) =>
+    document
+      .split('\n')
+      .map(propertyOf)
+      .findLast((line) => line?.key === path)?.value,
   set(document, path, value) {
     const lines = document.split('\n');
     const at = lines.findLastIndex((line) => propertyOf(line)?.key === path);
-    if (at >= 0) return lines.with(at, `${propertyOf(lines[at] ?? '')?.head ?? ''}${value}${carriageReturn(lines[at])}`).join('\n');
+    if (at >= 0)
+      return lines
+        .with(at, `${propertyOf(lines[at] ?? '')?.head ?? ''}${value}${carriageReturn(lines[at])}`)
+        .join('\n');
     return `${document}${document === '' || document.endsWith('\n') ? '' : '\n'}${path}=${value}\n`;
   },
   remove: (document, path) =>
@@ -130,13 +140,17 @@ function readJson(document: string): Branch {
     const parsed: unknown = JSON.parse(document);
     if (isBranch(parsed)) return parsed;
   } catch (error) {
-    throw new TerminalError('ConfigUnreadable', 'the document is not JSON; mend it or correct its format', { cause: error });
+    throw new TerminalError('ConfigUnreadable', 'the document is not JSON; mend it or correct its format', {
+      cause: error,
+    });
   }
   throw new TerminalError('ConfigUnreadable', 'the JSON document is not an object; only objects have named values');
 }
 
 function writeJson(document: string, value: Branch): string {
-  const indent = /^[{[]\r?\n([ \t]+)/.exec(document.trimStart())?.[1] ?? (document.includes('\n') || document.trim() === '' ? '  ' : '');
+  const indent =
+    /^[{[]\r?\n([ \t]+)/.exec(document.trimStart())?.[1] ??
+    (document.includes('\n') || document.trim() === '' ? '  ' : '');
   return `${JSON.stringify(value, null, indent)}${document.endsWith('\n') ? '\n' : ''}`;
 }
 
@@ -148,7 +162,11 @@ function parentOf(root: Branch, path: string, create: boolean): { parent: Branch
     const next = Object.hasOwn(parent, part) ? parent[part] : undefined;
     if (isBranch(next)) parent = next;
     else if (!create) return undefined;
-    else if (next !== undefined) throw new TerminalError('ConfigUnreadable', `"${part}" of "${path}" holds a value, not an object; correct the path`);
+    else if (next !== undefined)
+      throw new TerminalError(
+        'ConfigUnreadable',
+        `"${part}" of "${path}" holds a value, not an object; correct the path`,
+      );
     else parent = Object.assign(parent, { [part]: {} })[part] as Branch;
   }
   return { parent, key: parts.at(-1) ?? '' };
@@ -176,8 +194,10 @@ const json: Format = {
 
 function readYaml(document: string): ReturnType<typeof parseDocument> {
   const parsed = parseDocument(document);
-  if (parsed.errors.length > 0) throw new TerminalError('ConfigUnreadable', `the document is not YAML: ${parsed.errors[0]?.message ?? ''}`);
-  if (parsed.contents !== null && !isMap(parsed.contents)) throw new TerminalError('ConfigUnreadable', 'the YAML document is not a mapping; only mappings have named values');
+  if (parsed.errors.length > 0)
+    throw new TerminalError('ConfigUnreadable', `the document is not YAML: ${parsed.errors[0]?.message ?? ''}`);
+  if (parsed.contents !== null && !isMap(parsed.contents))
+    throw new TerminalError('ConfigUnreadable', 'the YAML document is not a mapping; only mappings have named values');
   return parsed;
 }
 
@@ -202,4 +222,10 @@ const yaml: Format = {
   },
 };
 
-const formats: Readonly<Record<SettingRef['format'], Format>> = { Ini: ini, Json: json, Yaml: yaml, Properties: properties, Text: text };
+const formats: Readonly<Record<SettingRef['format'], Format>> = {
+  Ini: ini,
+  Json: json,
+  Yaml: yaml,
+  Properties: properties,
+  Text: text,
+};

@@ -1,12 +1,31 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { configMaps, controllerRevisions, deployments, horizontalPodAutoscalers, pods, secrets, statefulSets } from '../../kube/resources.ts';
+import {
+  configMaps,
+  controllerRevisions,
+  deployments,
+  horizontalPodAutoscalers,
+  pods,
+  secrets,
+  statefulSets,
+} from '../../kube/resources.ts';
 import type { StatefulSet } from '../../kube/objects.ts';
 import { PauseError, RetryError, TerminalError } from '../../shared/errors.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import type { SettingChange } from '../../planner/effects.ts';
 import type { WorkloadObservation } from '../../planner/observed.ts';
-import { type Cluster, cluster, context, namespace, never, operation, seedDeployment, seedPod, seedStatefulSet, seedVolume } from '../../../test/conformance/scene.ts';
+import {
+  type Cluster,
+  cluster,
+  context,
+  namespace,
+  never,
+  operation,
+  seedDeployment,
+  seedPod,
+  seedStatefulSet,
+  seedVolume,
+} from '../../../test/conformance/scene.ts';
 import type { WorkloadDriver } from '../contract.ts';
 import { createWorkloadDriver } from './driver.ts';
 
@@ -47,7 +66,17 @@ describe('workload driver: observe', () => {
       exists: true,
       current: true,
       replicas: 1,
-      pods: [{ name: 'web-1-0', uid: 'uid-web-1-0', ready: true, terminating: false, images: { portal: 'portal:1' }, trouble: '', address: '10.0.0.1' }],
+      pods: [
+        {
+          name: 'web-1-0',
+          uid: 'uid-web-1-0',
+          ready: true,
+          terminating: false,
+          images: { portal: 'portal:1' },
+          trouble: '',
+          address: '10.0.0.1',
+        },
+      ],
       images: { portal: 'portal:1' },
       rolledOut: true,
       lockedBy: '',
@@ -62,7 +91,10 @@ describe('workload driver: observe', () => {
     const scene = cluster();
     seedStatefulSet(scene);
     seedPod(scene, { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'web-1', uid: 'uid-job' } }, 'stranger');
-    assert.deepEqual((await look(scene)).pods.map((pod) => pod.name), ['web-1-0']);
+    assert.deepEqual(
+      (await look(scene)).pods.map((pod) => pod.name),
+      ['web-1-0'],
+    );
   });
 
   it('finds pods of a Deployment through its ReplicaSets', async () => {
@@ -84,7 +116,10 @@ describe('workload driver: observe', () => {
     seedStatefulSet(scene, 'web-1', { claims: true, replicas: 1 });
     for (const ordinal of [0, 1, 2]) seedVolume(scene, `data-web-1-${ordinal}`);
     await driverOf(scene).request(operation('g1-stop'), { kind: 'ScaleWorkload', workload: web1, replicas: 0 }, never);
-    assert.deepEqual((await look(scene)).claims.map((claim) => claim.claim), ['data-web-1-0']);
+    assert.deepEqual(
+      (await look(scene)).claims.map((claim) => claim.claim),
+      ['data-web-1-0'],
+    );
   });
 
   it('names reconcilers, owners and the last writer of the template', async () => {
@@ -93,7 +128,10 @@ describe('workload driver: observe', () => {
     const set = setOf(scene);
     scene.client.seed(statefulSets, {
       ...set,
-      metadata: { ...set.metadata, ownerReferences: [{ apiVersion: 'x/v1', kind: 'Portal', name: 'shop', uid: 'u', controller: true }] },
+      metadata: {
+        ...set.metadata,
+        ownerReferences: [{ apiVersion: 'x/v1', kind: 'Portal', name: 'shop', uid: 'u', controller: true }],
+      },
     });
     await reconcileBy(scene, 'argocd-controller');
     await scene.clock.advance(2_000);
@@ -108,7 +146,14 @@ describe('workload driver: observe', () => {
     seedStatefulSet(scene);
     const [pod] = scene.client.all(pods);
     assert.ok(pod !== undefined);
-    const containerStatuses = [{ name: 'portal', ready: false, restartCount: 3, state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 5m' } } }];
+    const containerStatuses = [
+      {
+        name: 'portal',
+        ready: false,
+        restartCount: 3,
+        state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 5m' } },
+      },
+    ];
     scene.client.seed(pods, { ...pod, status: { ...pod.status, conditions: [], containerStatuses } });
     assert.equal((await look(scene)).pods[0]?.trouble, 'CrashLoopBackOff: back-off 5m');
   });
@@ -142,9 +187,15 @@ describe('workload driver: locks and scale', () => {
       if (call.verb !== 'mergePatch') return;
       scene.client.server.interceptors.length = 0;
       const set = setOf(scene);
-      scene.client.seed(statefulSets, { ...set, metadata: { ...set.metadata, annotations: { 'belay.dev/lock': 'uid-run-2' } } });
+      scene.client.seed(statefulSets, {
+        ...set,
+        metadata: { ...set.metadata, annotations: { 'belay.dev/lock': 'uid-run-2' } },
+      });
     });
-    await assert.rejects(driverOf(scene).request(operation(), { kind: 'LockWorkload', workload: web1 }, never), RetryError);
+    await assert.rejects(
+      driverOf(scene).request(operation(), { kind: 'LockWorkload', workload: web1 }, never),
+      RetryError,
+    );
   });
 
   it('scales under its own field manager and stamps the operation', async () => {
@@ -153,7 +204,11 @@ describe('workload driver: locks and scale', () => {
     await driverOf(scene).request(operation('g1-stop'), { kind: 'ScaleWorkload', workload: web1, replicas: 0 }, never);
     const set = setOf(scene);
     assert.deepEqual(
-      [set.spec.replicas, set.metadata.annotations?.['belay.dev/replicas-before'], set.metadata.annotations?.['belay.dev/operation']],
+      [
+        set.spec.replicas,
+        set.metadata.annotations?.['belay.dev/replicas-before'],
+        set.metadata.annotations?.['belay.dev/operation'],
+      ],
       [0, '2', 'uid-run-1/g1-stop/1'],
     );
     assert.ok(set.metadata.managedFields?.some((entry) => entry.manager === 'belay-replicas'));
@@ -179,8 +234,15 @@ describe('workload driver: locks and scale', () => {
   it('deletes only pods of the workload that still have the UID', async () => {
     const scene = cluster();
     seedStatefulSet(scene, 'web-1', { replicas: 2 });
-    await driverOf(scene).request(operation(), { kind: 'DeletePods', workload: web1, uids: ['uid-web-1-1', 'uid-gone'] }, never);
-    assert.deepEqual(scene.client.all(pods).map((pod) => pod.metadata.name), ['web-1-0']);
+    await driverOf(scene).request(
+      operation(),
+      { kind: 'DeletePods', workload: web1, uids: ['uid-web-1-1', 'uid-gone'] },
+      never,
+    );
+    assert.deepEqual(
+      scene.client.all(pods).map((pod) => pod.metadata.name),
+      ['web-1-0'],
+    );
   });
 });
 
@@ -192,9 +254,15 @@ describe('workload driver: templates', () => {
     const before = await look(scene);
     await driver.request(operation(), { kind: 'SaveRevision', workload: web1, revision: 'portal-1-web-1' }, never);
     const [revision] = scene.client.all(controllerRevisions);
-    assert.deepEqual(revision?.metadata.ownerReferences, [{ apiVersion: 'belay.dev/v1alpha1', kind: 'UpgradeRun', name: 'portal-1', uid: 'uid-run-1', controller: false }]);
+    assert.deepEqual(revision?.metadata.ownerReferences, [
+      { apiVersion: 'belay.dev/v1alpha1', kind: 'UpgradeRun', name: 'portal-1', uid: 'uid-run-1', controller: false },
+    ]);
     assert.equal(revision?.metadata.labels?.['app'], undefined, 'outside the selector of the workload');
-    await driver.request(operation(), { kind: 'ApplyImages', workload: web1, images: { portal: 'portal:2' }, takeOwnership: false }, never);
+    await driver.request(
+      operation(),
+      { kind: 'ApplyImages', workload: web1, images: { portal: 'portal:2' }, takeOwnership: false },
+      never,
+    );
     assert.deepEqual((await look(scene)).images, { portal: 'portal:2' });
     await driver.request(operation(), { kind: 'SaveRevision', workload: web1, revision: 'portal-1-web-1' }, never);
     await driver.request(operation(), { kind: 'RestoreTemplate', workload: web1, revision: 'portal-1-web-1' }, never);
@@ -203,11 +271,24 @@ describe('workload driver: templates', () => {
 
   it('names again what its manager owns, so that no image is lost', async () => {
     const scene = cluster();
-    const two = { containers: [{ name: 'portal', image: 'portal:1' }, { name: 'proxy', image: 'proxy:1' }] };
+    const two = {
+      containers: [
+        { name: 'portal', image: 'portal:1' },
+        { name: 'proxy', image: 'proxy:1' },
+      ],
+    };
     seedStatefulSet(scene, 'web-1', { spec: { template: { metadata: { labels: { app: 'web-1' } }, spec: two } } });
     const driver = driverOf(scene);
-    await driver.request(operation(), { kind: 'ApplyImages', workload: web1, images: { portal: 'portal:2', proxy: 'proxy:2' }, takeOwnership: false }, never);
-    await driver.request(operation(), { kind: 'ApplyImages', workload: web1, images: { portal: 'portal:3' }, takeOwnership: false }, never);
+    await driver.request(
+      operation(),
+      { kind: 'ApplyImages', workload: web1, images: { portal: 'portal:2', proxy: 'proxy:2' }, takeOwnership: false },
+      never,
+    );
+    await driver.request(
+      operation(),
+      { kind: 'ApplyImages', workload: web1, images: { portal: 'portal:3' }, takeOwnership: false },
+      never,
+    );
     assert.deepEqual((await look(scene)).images, { portal: 'portal:3', proxy: 'proxy:2' });
   });
 
@@ -216,10 +297,20 @@ describe('workload driver: templates', () => {
     const { client } = scene;
     const kubectl = client.using({ fieldManager: 'helm' });
     const metadata = { name: 'web-1', namespace };
-    const spec = { selector: { matchLabels: { app: 'web-1' } }, template: { metadata: { labels: { app: 'web-1' } }, spec: { containers: [{ name: 'portal', image: 'portal:1' }] } } };
+    const spec = {
+      selector: { matchLabels: { app: 'web-1' } },
+      template: {
+        metadata: { labels: { app: 'web-1' } },
+        spec: { containers: [{ name: 'portal', image: 'portal:1' }] },
+      },
+    };
     const object = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata, spec };
     await kubectl.apply(statefulSets, object, { fieldManager: 'helm' });
-    await driverOf(scene).request(operation(), { kind: 'ApplyImages', workload: web1, images: { portal: 'portal:2' }, takeOwnership: false }, never);
+    await driverOf(scene).request(
+      operation(),
+      { kind: 'ApplyImages', workload: web1, images: { portal: 'portal:2' }, takeOwnership: false },
+      never,
+    );
     assert.equal(setOf(scene).metadata.annotations?.['belay.dev/former-image-owners'], 'portal=helm');
   });
 
@@ -236,13 +327,23 @@ describe('workload driver: templates', () => {
   it('refuses an image for a container that is not there', async () => {
     const scene = cluster();
     seedStatefulSet(scene);
-    await assert.rejects(driverOf(scene).request(operation(), { kind: 'ApplyImages', workload: web1, images: { other: 'x' }, takeOwnership: false }, never), TerminalError);
+    await assert.rejects(
+      driverOf(scene).request(
+        operation(),
+        { kind: 'ApplyImages', workload: web1, images: { other: 'x' }, takeOwnership: false },
+        never,
+      ),
+      TerminalError,
+    );
   });
 
   it('stalls when the saved template is gone', async () => {
     const scene = cluster();
     seedStatefulSet(scene);
-    await assert.rejects(driverOf(scene).request(operation(), { kind: 'RestoreTemplate', workload: web1, revision: 'gone' }, never), PauseError);
+    await assert.rejects(
+      driverOf(scene).request(operation(), { kind: 'RestoreTemplate', workload: web1, revision: 'gone' }, never),
+      PauseError,
+    );
   });
 });
 
@@ -257,18 +358,35 @@ describe('workload driver: settings', () => {
 
   function scene(): Cluster {
     const made = cluster();
-    made.client.seed(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'conf', namespace }, data: { 'server.conf': '; mine\n[general]\nport = 80\n', other: 'x' } });
-    made.client.seed(secrets, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'creds', namespace }, data: { token: Buffer.from('old').toString('base64') } });
+    made.client.seed(configMaps, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'conf', namespace },
+      data: { 'server.conf': '; mine\n[general]\nport = 80\n', other: 'x' },
+    });
+    made.client.seed(secrets, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'creds', namespace },
+      data: { token: Buffer.from('old').toString('base64') },
+    });
     return made;
   }
 
   it('saves the values before, changes, sees them as wanted, and puts back exactly what was there', async () => {
     const made = scene();
     const driver = driverOf(made);
-    await driver.request(operation(), { kind: 'SaveSettings', name: 'portal-1-settings', settings: [config, secret] }, never);
+    await driver.request(
+      operation(),
+      { kind: 'SaveSettings', name: 'portal-1-settings', settings: [config, secret] },
+      never,
+    );
     await driver.request(operation(), { kind: 'ApplySettings', changes }, never);
     assert.equal(made.client.all(configMaps)[0]?.data?.['server.conf'], '; mine\n[general]\nport = 80\ncache = on\n');
-    assert.deepEqual([...(await driver.observeSettings(context(), changes, never)).values()], ['as-wanted', 'as-wanted', 'as-wanted']);
+    assert.deepEqual(
+      [...(await driver.observeSettings(context(), changes, never)).values()],
+      ['as-wanted', 'as-wanted', 'as-wanted'],
+    );
     const kept = made.client.all(secrets).find((candidate) => candidate.metadata.name === 'portal-1-settings');
     assert.equal(kept?.immutable, true);
     await driver.request(operation(), { kind: 'RestoreSettings', name: 'portal-1-settings' }, never);
@@ -289,6 +407,16 @@ describe('workload driver: settings', () => {
   it('says which objects are missing', async () => {
     const seen = await driverOf(cluster()).observeSettings(context(), changes, never);
     assert.deepEqual([...seen.values()], ['missing', 'missing', 'missing']);
-    assert.deepEqual(await driverOf(scene()).observeSaved(context(), [{ kind: 'Settings', name: 'none' }, { kind: 'Settings', name: 'creds' }], never), new Set(['creds']));
+    assert.deepEqual(
+      await driverOf(scene()).observeSaved(
+        context(),
+        [
+          { kind: 'Settings', name: 'none' },
+          { kind: 'Settings', name: 'creds' },
+        ],
+        never,
+      ),
+      new Set(['creds']),
+    );
   });
 });

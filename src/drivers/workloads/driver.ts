@@ -22,14 +22,17 @@ type WorkloadEffect = Parameters<WorkloadDriver['request']>[1];
 export function createWorkloadDriver({ client, logger }: WorkloadDriverOptions): WorkloadDriver {
   return {
     observe: (context, workload, signal) =>
-      call(`looking at ${workload.kind}/${workload.name}`, signal, () => observeWorkload(userClient(client, context), context, workload, signal)),
+      call(`looking at ${workload.kind}/${workload.name}`, signal, () =>
+        observeWorkload(userClient(client, context), context, workload, signal),
+      ),
     observeSaved: (context, saved, signal) =>
       call('looking for saved templates and settings', signal, async () => {
         const as = userClient(client, context);
         const found = await Promise.all(
           saved.map(async ({ kind, name }) => {
             const at = { namespace: context.namespace, name };
-            const object = kind === 'Revision' ? await as.find(controllerRevisions, at, signal) : await as.find(secrets, at, signal);
+            const object =
+              kind === 'Revision' ? await as.find(controllerRevisions, at, signal) : await as.find(secrets, at, signal);
             return object === undefined ? [] : [name];
           }),
         );
@@ -76,17 +79,36 @@ function perform(client: KubeClient, operation: Operation, effect: WorkloadEffec
   }
 }
 
-async function lock(client: KubeClient, operation: Operation, effect: EffectOf<'LockWorkload'>, signal: AbortSignal): Promise<void> {
+async function lock(
+  client: KubeClient,
+  operation: Operation,
+  effect: EffectOf<'LockWorkload'>,
+  signal: AbortSignal,
+): Promise<void> {
   const workload = await needWorkload(client, operation, effect.workload, signal);
   const holder = workload.metadata.annotations?.[lockAnnotation] ?? '';
   if (holder === operation.runUID) return;
   if (holder !== '' && holder !== effect.takeFrom) {
-    throw new RetryError('LockHeld', `${effect.workload.kind}/${effect.workload.name} is locked by the run with UID ${holder}; wait for it or abort it`);
+    throw new RetryError(
+      'LockHeld',
+      `${effect.workload.kind}/${effect.workload.name} is locked by the run with UID ${holder}; wait for it or abort it`,
+    );
   }
-  await annotate(client, effect.workload, workload, { [lockAnnotation]: operation.runUID, ...operationMark(operation) }, signal);
+  await annotate(
+    client,
+    effect.workload,
+    workload,
+    { [lockAnnotation]: operation.runUID, ...operationMark(operation) },
+    signal,
+  );
 }
 
-async function unlock(client: KubeClient, operation: Operation, effect: EffectOf<'UnlockWorkload'>, signal: AbortSignal): Promise<void> {
+async function unlock(
+  client: KubeClient,
+  operation: Operation,
+  effect: EffectOf<'UnlockWorkload'>,
+  signal: AbortSignal,
+): Promise<void> {
   const workload = await findWorkload(client, operation.namespace, effect.workload, signal);
   if (workload?.metadata.annotations?.[lockAnnotation] !== operation.runUID) return;
   await annotate(client, effect.workload, workload, { [lockAnnotation]: null, ...operationMark(operation) }, signal);
@@ -101,9 +123,15 @@ async function annotate(
 ): Promise<void> {
   const { namespace = '', name, resourceVersion } = workload.metadata;
   try {
-    await client.mergePatch<Workload>(resourceOf(ref), { namespace, name }, { metadata: { resourceVersion, annotations } }, { signal });
+    await client.mergePatch<Workload>(
+      resourceOf(ref),
+      { namespace, name },
+      { metadata: { resourceVersion, annotations } },
+      { signal },
+    );
   } catch (error) {
-    if (isConflict(error)) throw new RetryError('Conflict', `${ref.kind}/${ref.name} changed meanwhile`, { cause: error });
+    if (isConflict(error))
+      throw new RetryError('Conflict', `${ref.kind}/${ref.name} changed meanwhile`, { cause: error });
     throw error;
   }
 }

@@ -48,7 +48,9 @@ export function reconcilersOf(object: KubeObject): string[] {
   const managers = (object.metadata.managedFields ?? [])
     .filter((entry) => knownReconcilers.includes(entry.manager) && (ownsTemplate(entry) || ownsReplicas(entry)))
     .map((entry) => entry.manager);
-  const owners = (object.metadata.ownerReferences ?? []).filter((owner) => owner.controller === true).map((owner) => `${owner.kind}/${owner.name}`);
+  const owners = (object.metadata.ownerReferences ?? [])
+    .filter((owner) => owner.controller === true)
+    .map((owner) => `${owner.kind}/${owner.name}`);
   return [...new Set([...managers, ...owners])].toSorted();
 }
 
@@ -63,7 +65,9 @@ export function lastWriterOf(object: KubeObject): string {
 
 /** Containers whose image the manager owns, by the server's record of applied fields. */
 export function imagesOwnedBy(object: KubeObject, manager: string, list: 'containers' | 'initContainers'): string[] {
-  const entry = (object.metadata.managedFields ?? []).find((fields) => fields.manager === manager && fields.operation === 'Apply');
+  const entry = (object.metadata.managedFields ?? []).find(
+    (fields) => fields.manager === manager && fields.operation === 'Apply',
+  );
   const items = subtree(entry?.fieldsV1, 'f:spec', 'f:template', 'f:spec', `f:${list}`) ?? {};
   return Object.entries(items).flatMap(([key, value]) => {
     const name = /^k:\{"name":"([^"]+)"\}$/.exec(key)?.[1];
@@ -76,6 +80,10 @@ export function imageOwners(object: KubeObject, container: string): string[] {
   const key = `k:{"name":"${container}"}`;
   return (object.metadata.managedFields ?? [])
     .filter((entry) => !isOwnManager(entry.manager))
-    .filter((entry) => ['f:containers', 'f:initContainers'].some((list) => subtree(entry.fieldsV1, 'f:spec', 'f:template', 'f:spec', list, key, 'f:image') !== undefined))
+    .filter((entry) =>
+      ['f:containers', 'f:initContainers'].some(
+        (list) => subtree(entry.fieldsV1, 'f:spec', 'f:template', 'f:spec', list, key, 'f:image') !== undefined,
+      ),
+    )
     .map((entry) => entry.manager);
 }

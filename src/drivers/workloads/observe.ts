@@ -14,7 +14,12 @@ export const replicasBeforeAnnotation = 'belay.dev/replicas-before';
 const maxTroubleLength = 200;
 
 /** One look at a workload, its pods and its claims. */
-export async function observeWorkload(client: KubeClient, context: RunContext, ref: WorkloadRef, signal: AbortSignal): Promise<WorkloadObservation> {
+export async function observeWorkload(
+  client: KubeClient,
+  context: RunContext,
+  ref: WorkloadRef,
+  signal: AbortSignal,
+): Promise<WorkloadObservation> {
   const workload = await findWorkload(client, context.namespace, ref, signal);
   if (workload === undefined) return absent(ref);
   const [owned, claims, autoscaled] = await Promise.all([
@@ -47,12 +52,26 @@ export function templateHash(workload: Workload): string {
 }
 
 function absent(ref: WorkloadRef): WorkloadObservation {
-  const nothing = { exists: false, current: false, replicas: 0, pods: [], images: {}, templateHash: '', rolledOut: false, lockedBy: '' };
+  const nothing = {
+    exists: false,
+    current: false,
+    replicas: 0,
+    pods: [],
+    images: {},
+    templateHash: '',
+    rolledOut: false,
+    lockedBy: '',
+  };
   return { kind: ref.kind, name: ref.name, ...nothing, autoscaled: false, claims: [], reconcilers: [], lastWriter: '' };
 }
 
-function imagesOf(spec: { containers: { name: string; image?: string }[]; initContainers?: { name: string; image?: string }[] }): Record<string, string> {
-  return Object.fromEntries([...(spec.initContainers ?? []), ...spec.containers].map((container) => [container.name, container.image ?? '']));
+function imagesOf(spec: {
+  containers: { name: string; image?: string }[];
+  initContainers?: { name: string; image?: string }[];
+}): Record<string, string> {
+  return Object.fromEntries(
+    [...(spec.initContainers ?? []), ...spec.containers].map((container) => [container.name, container.image ?? '']),
+  );
 }
 
 function describePod(pod: Pod): PodObservation {
@@ -71,7 +90,8 @@ function describePod(pod: Pod): PodObservation {
 function troubleOf(pod: Pod): string {
   const scheduled = (pod.status?.conditions ?? []).find((condition) => condition.type === 'PodScheduled');
   if (scheduled?.status === 'False') return [scheduled.reason, scheduled.message].filter(Boolean).join(': ');
-  if (pod.status?.phase === 'Failed') return [pod.status.reason ?? 'Failed', pod.status.message].filter(Boolean).join(': ');
+  if (pod.status?.phase === 'Failed')
+    return [pod.status.reason ?? 'Failed', pod.status.message].filter(Boolean).join(': ');
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   return statuses.map(containerTrouble).find((trouble) => trouble !== '') ?? '';
 }
@@ -80,9 +100,11 @@ const harmlessReasons: readonly string[] = ['ContainerCreating', 'PodInitializin
 
 function containerTrouble({ state, ready }: ContainerStatus): string {
   const waiting = state?.waiting;
-  if (waiting?.reason !== undefined && !harmlessReasons.includes(waiting.reason)) return [waiting.reason, waiting.message].filter(Boolean).join(': ');
+  if (waiting?.reason !== undefined && !harmlessReasons.includes(waiting.reason))
+    return [waiting.reason, waiting.message].filter(Boolean).join(': ');
   const ended = state?.terminated;
-  if (ended !== undefined && ended.exitCode !== 0 && !ready) return `${ended.reason ?? 'Error'}: exit status ${ended.exitCode}`;
+  if (ended !== undefined && ended.exitCode !== 0 && !ready)
+    return `${ended.reason ?? 'Error'}: exit status ${ended.exitCode}`;
   return '';
 }
 
@@ -92,14 +114,22 @@ function isRolledOut(ref: WorkloadRef, workload: Workload, owned: WorkloadPods, 
   const live = pods.filter(isLive);
   if (live.length !== replicas || !live.every(isReady)) return false;
   if (replicas === 0) return (workload.status?.replicas ?? 0) === 0;
-  if (ref.kind === 'Deployment') return (workload.status?.updatedReplicas ?? 0) === replicas && (workload.status?.replicas ?? 0) === replicas;
-  const revision = workload.status !== undefined && 'updateRevision' in workload.status ? workload.status.updateRevision : undefined;
+  if (ref.kind === 'Deployment')
+    return (workload.status?.updatedReplicas ?? 0) === replicas && (workload.status?.replicas ?? 0) === replicas;
+  const revision =
+    workload.status !== undefined && 'updateRevision' in workload.status ? workload.status.updateRevision : undefined;
   return revision !== undefined && live.every((pod) => pod.metadata.labels?.['controller-revision-hash'] === revision);
 }
 
 /** A cluster without the autoscaling API has no autoscaler. */
-async function isAutoscaled(client: KubeClient, namespace: string, ref: WorkloadRef, signal: AbortSignal): Promise<boolean> {
-  const targets = (scaler: HorizontalPodAutoscaler): boolean => scaler.spec.scaleTargetRef.kind === ref.kind && scaler.spec.scaleTargetRef.name === ref.name;
+async function isAutoscaled(
+  client: KubeClient,
+  namespace: string,
+  ref: WorkloadRef,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const targets = (scaler: HorizontalPodAutoscaler): boolean =>
+    scaler.spec.scaleTargetRef.kind === ref.kind && scaler.spec.scaleTargetRef.name === ref.name;
   try {
     return (await client.list(horizontalPodAutoscalers, { namespace }, signal)).items.some(targets);
   } catch (error) {
@@ -108,15 +138,24 @@ async function isAutoscaled(client: KubeClient, namespace: string, ref: Workload
   }
 }
 
-async function observeClaims(client: KubeClient, context: RunContext, workload: Workload, signal: AbortSignal): Promise<ClaimObservation[]> {
+async function observeClaims(
+  client: KubeClient,
+  context: RunContext,
+  workload: Workload,
+  signal: AbortSignal,
+): Promise<ClaimObservation[]> {
   const named = claimsNamedBy(workload.spec.template);
   const templates = 'volumeClaimTemplates' in workload.spec ? (workload.spec.volumeClaimTemplates ?? []) : [];
   if (named.length === 0 && templates.length === 0) return [];
   const { items } = await client.list(persistentVolumeClaims, { namespace: context.namespace }, signal);
-  const wanted = items.filter((claim) => named.includes(claim.metadata.name) || isOfTemplate(claim.metadata.name, workload));
+  const wanted = items.filter(
+    (claim) => named.includes(claim.metadata.name) || isOfTemplate(claim.metadata.name, workload),
+  );
   const missing = named.filter((name) => !items.some((claim) => claim.metadata.name === name));
   const unbound = missing.map((claim) => ({ claim, uid: '', volume: '', restoredFrom: '' }));
-  return [...wanted.map((claim) => describeClaimOf(context, claim)), ...unbound].toSorted((a, b) => (a.claim < b.claim ? -1 : 1));
+  return [...wanted.map((claim) => describeClaimOf(context, claim)), ...unbound].toSorted((a, b) =>
+    a.claim < b.claim ? -1 : 1,
+  );
 }
 
 function describeClaimOf(context: RunContext, claim: PersistentVolumeClaim): ClaimObservation {

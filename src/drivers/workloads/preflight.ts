@@ -12,23 +12,44 @@ export function workloadObject(ref: WorkloadRef): string {
 }
 
 /** What keeps one workload from being stopped, changed and started safely; design 4.2. Pure. */
-export function checkWorkload(ref: WorkloadRef, workload: Workload, { takeOwnership }: { readonly takeOwnership: boolean }): Problem[] {
+export function checkWorkload(
+  ref: WorkloadRef,
+  workload: Workload,
+  { takeOwnership }: { readonly takeOwnership: boolean },
+): Problem[] {
   const object = workloadObject(ref);
   const problem = (reason: string, field: string, message: string): Problem => ({ reason, object, field, message });
   const problems: Problem[] = [];
   const { spec } = workload;
-  if ('persistentVolumeClaimRetentionPolicy' in spec && spec.persistentVolumeClaimRetentionPolicy?.whenScaled === 'Delete') {
+  if (
+    'persistentVolumeClaimRetentionPolicy' in spec &&
+    spec.persistentVolumeClaimRetentionPolicy?.whenScaled === 'Delete'
+  ) {
     const message = 'scaling to zero would delete its data: set whenScaled to Retain';
     problems.push(problem('ScalingDeletesData', 'spec.persistentVolumeClaimRetentionPolicy.whenScaled', message));
   }
   if ('updateStrategy' in spec && spec.updateStrategy?.type === 'OnDelete') {
-    problems.push(problem('UpdateStrategyUnsupported', 'spec.updateStrategy.type', 'pods would keep the template before until somebody deletes them: set RollingUpdate'));
+    problems.push(
+      problem(
+        'UpdateStrategyUnsupported',
+        'spec.updateStrategy.type',
+        'pods would keep the template before until somebody deletes them: set RollingUpdate',
+      ),
+    );
   }
   if ('updateStrategy' in spec && (spec.updateStrategy?.rollingUpdate?.partition ?? 0) > 0) {
-    problems.push(problem('UpdateStrategyUnsupported', 'spec.updateStrategy.rollingUpdate.partition', 'pods below the partition would keep the template before: set it to 0'));
+    problems.push(
+      problem(
+        'UpdateStrategyUnsupported',
+        'spec.updateStrategy.rollingUpdate.partition',
+        'pods below the partition would keep the template before: set it to 0',
+      ),
+    );
   }
   if ('paused' in spec && spec.paused) {
-    problems.push(problem('WorkloadPaused', 'spec.paused', 'a paused Deployment makes no pods of a new template: resume it'));
+    problems.push(
+      problem('WorkloadPaused', 'spec.paused', 'a paused Deployment makes no pods of a new template: resume it'),
+    );
   }
   const reconcilers = reconcilersOf(workload);
   if (reconcilers.length > 0 && !takeOwnership) {
@@ -39,19 +60,23 @@ export function checkWorkload(ref: WorkloadRef, workload: Workload, { takeOwners
 }
 
 /** Two workloads that use one claim: stopping one does not make its data stand still. Pure. */
-export function checkSharedClaims(workloads: readonly { readonly ref: WorkloadRef; readonly workload: Workload }[]): Problem[] {
+export function checkSharedClaims(
+  workloads: readonly { readonly ref: WorkloadRef; readonly workload: Workload }[],
+): Problem[] {
   const users = new Map<string, WorkloadRef[]>();
   for (const { ref, workload } of workloads) {
     for (const claim of claimsNamedBy(workload.spec.template)) users.set(claim, [...(users.get(claim) ?? []), ref]);
   }
-  return [...users].filter(([, refs]) => refs.length > 1).flatMap(([claim, refs]) =>
-    refs.slice(0, 1).map((ref) => ({
-      reason: 'ClaimShared',
-      object: workloadObject(ref),
-      field: 'spec.template.spec.volumes',
-      message: `claim ${claim} is also used by ${refs.slice(1).map(workloadObject).join(', ')}: give each its own`,
-    })),
-  );
+  return [...users]
+    .filter(([, refs]) => refs.length > 1)
+    .flatMap(([claim, refs]) =>
+      refs.slice(0, 1).map((ref) => ({
+        reason: 'ClaimShared',
+        object: workloadObject(ref),
+        field: 'spec.template.spec.volumes',
+        message: `claim ${claim} is also used by ${refs.slice(1).map(workloadObject).join(', ')}: give each its own`,
+      })),
+    );
 }
 
 /**
@@ -60,7 +85,11 @@ export function checkSharedClaims(workloads: readonly { readonly ref: WorkloadRe
  */
 export async function dryRunImages(
   client: KubeClient,
-  { ref, workload, images }: { readonly ref: WorkloadRef; readonly workload: Workload; readonly images: Readonly<Record<string, string>> },
+  {
+    ref,
+    workload,
+    images,
+  }: { readonly ref: WorkloadRef; readonly workload: Workload; readonly images: Readonly<Record<string, string>> },
   signal: AbortSignal,
 ): Promise<{ reconcilers: string[]; overridden: string[] }> {
   const { name, namespace, uid } = workload.metadata;
@@ -69,12 +98,19 @@ export async function dryRunImages(
     return image === undefined ? [] : [{ name: container.name, image }];
   });
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) };
-  const object = { apiVersion: apiVersionOf(resourceOf(ref)), kind: ref.kind, metadata, spec: { template: { spec: { containers } } } };
+  const object = {
+    apiVersion: apiVersionOf(resourceOf(ref)),
+    kind: ref.kind,
+    metadata,
+    spec: { template: { spec: { containers } } },
+  };
   try {
     await client.apply<Workload>(resourceOf(ref), object, { fieldManager: fieldManagers.images, dryRun: true, signal });
     return { reconcilers: [], overridden: [] };
   } catch (error) {
-    const managers = [...new Set(fieldConflictsOf(error).map((conflict) => conflict.manager))].filter((manager) => !isOwnManager(manager));
+    const managers = [...new Set(fieldConflictsOf(error).map((conflict) => conflict.manager))].filter(
+      (manager) => !isOwnManager(manager),
+    );
     if (managers.length === 0) throw error;
     return {
       reconcilers: managers.filter((manager) => knownReconcilers.includes(manager)).toSorted(),

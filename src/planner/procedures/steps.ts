@@ -55,7 +55,10 @@ export class StepList {
 export function versionBefore(groups: readonly RunGroup[]): { readonly expect?: string; readonly skip?: string } {
   const versions = [...new Set(groups.map((group) => group.from ?? ''))].toSorted();
   const [only] = versions;
-  if (versions.length > 1) return { skip: `the groups run ${versions.join(' and ')} after a run that was superseded; a test through the pool would meet both` };
+  if (versions.length > 1)
+    return {
+      skip: `the groups run ${versions.join(' and ')} after a run that was superseded; a test through the pool would meet both`,
+    };
   return only === undefined || only === '' ? {} : { expect: only };
 }
 

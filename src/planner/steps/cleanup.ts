@@ -9,12 +9,18 @@ export function evaluateCleanup(context: StepContext): StepVerdict {
   const kept = context.handles[signedOffKey] === undefined ? undefined : keptSnapshots(context.handles)[0];
   if (kept !== undefined) {
     const because = `signed off by ${context.handles[signedOffKey] ?? ''}: ${kept} is no longer the way back`;
-    return { kind: 'act', effect: { kind: 'ReleaseRetained', object: { kind: 'VolumeSnapshot', name: kept } }, because, after: { [releasedKey(kept)]: 'yes' } };
+    return {
+      kind: 'act',
+      effect: { kind: 'ReleaseRetained', object: { kind: 'VolumeSnapshot', name: kept } },
+      because,
+      after: { [releasedKey(kept)]: 'yes' },
+    };
   }
   for (const name of context.step.groups ?? []) {
     for (const workload of workloadsOf(groupOf(spec, name))) {
       const seen = seeWorkload(context.observed, workload);
-      if (seen?.lockedBy === uid) return act({ kind: 'UnlockWorkload', workload }, `nothing more is done to ${workload.name}`);
+      if (seen?.lockedBy === uid)
+        return act({ kind: 'UnlockWorkload', workload }, `nothing more is done to ${workload.name}`);
     }
     const group = context.observed.groups.get(name);
     if (group?.exists === true && group.lockedBy === uid) {

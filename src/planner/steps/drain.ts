@@ -2,7 +2,17 @@
 import { formatInstant, parseInstant } from '../../shared/instant.ts';
 import type { MemberRef } from '../effects.ts';
 import { capacityProblem, membersOf, seeMembers, type SeenMember } from '../members.ts';
-import { act, done, fail, groupOf, listSome, wait, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
+import {
+  act,
+  done,
+  fail,
+  groupOf,
+  listSome,
+  wait,
+  waitOrFail,
+  type StepContext,
+  type StepVerdict,
+} from '../verdict.ts';
 import { drainedKey, forcedKey, outKey } from './keys.ts';
 
 export function evaluateDrain(context: StepContext): StepVerdict {
@@ -25,7 +35,11 @@ function holdFirst(context: StepContext, members: readonly SeenMember[]): StepVe
     if (personal) record[drainedKey(ref)] = 'person';
   }
   if (Object.keys(record).length > 0) {
-    return { kind: 'record', record, because: `${Object.keys(record).length} members were taken out by somebody else and stay out` };
+    return {
+      kind: 'record',
+      record,
+      because: `${Object.keys(record).length} members were taken out by somebody else and stay out`,
+    };
   }
   const loose = ours(context, members).find((member) => member.pool.canHold && !member.seen.held);
   if (loose === undefined) return undefined;
@@ -40,20 +54,30 @@ function ours(context: StepContext, members: readonly SeenMember[]): SeenMember[
 function mayLeave(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
   const leaving = ours(context, members).filter((member) => member.seen.state === 'Serving');
   if (leaving.length === 0 || context.step.interrupts === true) return undefined;
-  const problem = capacityProblem(context.run.spec, context.observed, leaving.map((member): MemberRef => member.ref));
+  const problem = capacityProblem(
+    context.run.spec,
+    context.observed,
+    leaving.map((member): MemberRef => member.ref),
+  );
   if (problem === '') return undefined;
   const blocker = { type: 'Capacity', object: `pool/${leaving[0]?.ref.pool ?? ''}` };
   return waitOrFail(context, { reason: 'CapacityTooLow', message: problem, blocker }, 'CapacityTooLow');
 }
 
 function leaveRotation(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
-  const serving = ours(context, members).filter((member) => member.seen.state === 'Serving' || (member.seen.state === 'Down' && !isRecorded(context, member)));
+  const serving = ours(context, members).filter(
+    (member) => member.seen.state === 'Serving' || (member.seen.state === 'Down' && !isRecorded(context, member)),
+  );
   const next = serving[0];
   if (next === undefined) return undefined;
   if (next.seen.foreign !== '') {
     return waitOrFail(
       context,
-      { reason: 'ForeignPoolState', message: `${next.ref.member}: ${next.seen.foreign}`, blocker: { type: 'Foreign', object: `pool/${next.ref.pool}` } },
+      {
+        reason: 'ForeignPoolState',
+        message: `${next.ref.member}: ${next.seen.foreign}`,
+        blocker: { type: 'Foreign', object: `pool/${next.ref.pool}` },
+      },
       'ForeignPoolState',
     );
   }
@@ -72,19 +96,32 @@ function isRecorded(context: StepContext, member: SeenMember): boolean {
 
 /** Out of rotation; now the connections. Unknown is not zero where something counts them. */
 function letGo(context: StepContext, members: readonly SeenMember[]): StepVerdict {
-  const open = members.filter((member) => context.handles[forcedKey(context.entry.operation, member.ref)] === undefined && isBusy(member));
+  const open = members.filter(
+    (member) => context.handles[forcedKey(context.entry.operation, member.ref)] === undefined && isBusy(member),
+  );
   const uncounted = members.filter((member) => !member.pool.countsConnections);
   if (open.length > 0) return connectionsLeft(context, open);
   const since = context.handles[outKey(context.entry.operation)];
   if (uncounted.length > 0 && since === undefined) {
-    return { kind: 'record', record: { [outKey(context.entry.operation)]: formatInstant(context.now) }, because: 'nothing counts connections, so the settle time starts' };
+    return {
+      kind: 'record',
+      record: { [outKey(context.entry.operation)]: formatInstant(context.now) },
+      because: 'nothing counts connections, so the settle time starts',
+    };
   }
   const settleMs = Math.max(0, ...uncounted.map((member) => member.pool.settleMs));
   const restMs = since === undefined ? 0 : parseInstant(since) + settleMs - context.now;
   if (restMs > 0) {
-    return { kind: 'wait', afterMs: restMs, reason: 'Settling', message: 'out of rotation; letting open requests end, as nothing counts them' };
+    return {
+      kind: 'wait',
+      afterMs: restMs,
+      reason: 'Settling',
+      message: 'out of rotation; letting open requests end, as nothing counts them',
+    };
   }
-  const personal = members.filter((member) => context.handles[drainedKey(member.ref)] === 'person').map((member) => member.ref.member);
+  const personal = members
+    .filter((member) => context.handles[drainedKey(member.ref)] === 'person')
+    .map((member) => member.ref.member);
   const note = personal.length > 0 ? `; ${listSome(personal)} had been taken out by somebody else and stays out` : '';
   return done(`${members.length} members drained${uncounted.length > 0 ? ', connections unknown' : ''}${note}`);
 }
@@ -95,16 +132,28 @@ function isBusy(member: SeenMember): boolean {
 }
 
 function connectionsLeft(context: StepContext, open: readonly SeenMember[]): StepVerdict {
-  const counts = open.map(({ ref, seen }) => `${ref.member} (${seen.connections.known ? seen.connections.value : 'unknown'})`);
+  const counts = open.map(
+    ({ ref, seen }) => `${ref.member} (${seen.connections.known ? seen.connections.value : 'unknown'})`,
+  );
   const message = `${open.length} members still hold connections: ${listSome(counts)}`;
   if (context.consumedMs < context.timeoutMs) {
-    return { kind: 'wait', afterMs: Math.min(2_000, context.timeoutMs - context.consumedMs), reason: 'Draining', message };
+    return {
+      kind: 'wait',
+      afterMs: Math.min(2_000, context.timeoutMs - context.consumedMs),
+      reason: 'Draining',
+      message,
+    };
   }
   const policy = groupOf(context.run.spec, context.step.group).drain.onTimeout;
   const next = open[0];
   if (policy === 'Force' && next !== undefined) {
     const because = `drain timeout ${context.step.timeout} is over and the policy is Force: ${message}`;
-    return { kind: 'act', effect: { kind: 'DrainMember', member: next.ref, force: true }, because, after: { [forcedKey(context.entry.operation, next.ref)]: counts[0] ?? 'yes' } };
+    return {
+      kind: 'act',
+      effect: { kind: 'DrainMember', member: next.ref, force: true },
+      because,
+      after: { [forcedKey(context.entry.operation, next.ref)]: counts[0] ?? 'yes' },
+    };
   }
   if (policy === 'Fail') return fail('DrainTimeout', `${message} after ${context.step.timeout}`);
   return wait('DrainHeld', `${message} after ${context.step.timeout}; the policy is Hold: end them, or abort`, {

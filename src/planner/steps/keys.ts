@@ -8,7 +8,8 @@ import type { MemberRef, WorkloadRef } from '../effects.ts';
 export const drainedKey = (member: MemberRef): string => `drained/${member.pool}/${member.member}`;
 
 /** The connection count at which this very drain was forced: what an earlier one saw says nothing about it. */
-export const forcedKey = (operation: string, member: MemberRef): string => `forced/${operation}/${member.pool}/${member.member}`;
+export const forcedKey = (operation: string, member: MemberRef): string =>
+  `forced/${operation}/${member.pool}/${member.member}`;
 
 /** RFC 3339: when the last member left rotation in this very drain. */
 export const outKey = (operation: string): string => `out/${operation}`;

@@ -19,10 +19,12 @@ export function evaluateProbe(context: StepContext): StepVerdict {
     if (seen?.state === 'failed') return fail('ProbeFailed', `${request.suite}: ${seen.message}`);
     if (seen?.state === 'unknown') return fail('ProbeUnanswered', `${request.suite}: ${seen.message}`);
     if (wrongPool !== undefined) return wrongPool;
-    if (seen === undefined || seen.state === 'absent') return act({ kind: 'RunProbes', request }, `${request.suite} has not been asked`);
+    if (seen === undefined || seen.state === 'absent')
+      return act({ kind: 'RunProbes', request }, `${request.suite} has not been asked`);
     running.push(`${request.suite}: ${seen.message === '' ? 'running' : seen.message}`);
   }
-  if (running.length === 0) return done(`passed${context.step.expect === undefined ? '' : `, version ${context.step.expect}`}`);
+  if (running.length === 0)
+    return done(`passed${context.step.expect === undefined ? '' : `, version ${context.step.expect}`}`);
   return waitOrFail(context, { reason: 'ProbeRunning', message: listSome(running) }, 'ProbeTimeout');
 }
 
@@ -40,7 +42,11 @@ export function probeRequests(context: Pick<StepContext, 'run' | 'step' | 'entry
   return [...requests.values()].map((request, index) => ({ id: `${context.entry.operation}/${index}`, ...request }));
 }
 
-function requestsOf(context: Pick<StepContext, 'run' | 'step'>, group: RunGroup, suite: string): Omit<ProbeRequest, 'id'>[] {
+function requestsOf(
+  context: Pick<StepContext, 'run' | 'step'>,
+  group: RunGroup,
+  suite: string,
+): Omit<ProbeRequest, 'id'>[] {
   const { spec, name } = context.run;
   const common = {
     RUN: name,
@@ -54,7 +60,14 @@ function requestsOf(context: Pick<StepContext, 'run' | 'step'>, group: RunGroup,
   return group.servers.map((server) => ({
     suite,
     scope: 'Isolated',
-    parameters: { ...common, ...group.probeParameters, ...group.isolatedParameters, ...server.vars, GROUP: group.name, SERVER: server.name },
+    parameters: {
+      ...common,
+      ...group.probeParameters,
+      ...group.isolatedParameters,
+      ...server.vars,
+      GROUP: group.name,
+      SERVER: server.name,
+    },
     workloads: [{ kind: server.workload.kind, name: server.workload.name }],
   }));
 }
@@ -67,7 +80,11 @@ function poolProblem(context: StepContext): StepVerdict | undefined {
   const { seen, missing } = seeMembers(context.observed, tested);
   const object = `pool/${tested[0]?.pool ?? ''}`;
   if (missing.length > 0) {
-    return waitOrFail(context, { reason: 'PoolUnobservable', message: listSome(missing), blocker: { type: 'Pool', object } }, 'PoolUnobservable');
+    return waitOrFail(
+      context,
+      { reason: 'PoolUnobservable', message: listSome(missing), blocker: { type: 'Pool', object } },
+      'PoolUnobservable',
+    );
   }
   const pools = new Set(tested.map((member) => member.pool));
   const served = new Set(seen.filter((member) => member.seen.state === 'Serving').map((member) => member.ref.pool));
@@ -75,7 +92,11 @@ function poolProblem(context: StepContext): StepVerdict | undefined {
   if (empty.length === 0) return undefined;
   return waitOrFail(
     context,
-    { reason: 'NobodyServes', message: `no member under test serves in ${listSome(empty)}`, blocker: { type: 'Pool', object } },
+    {
+      reason: 'NobodyServes',
+      message: `no member under test serves in ${listSome(empty)}`,
+      blocker: { type: 'Pool', object },
+    },
     'NobodyServes',
   );
 }

@@ -14,19 +14,28 @@ export function evaluateReinstall(context: StepContext): StepVerdict {
     if (revision === undefined) continue;
     const seen = seeWorkload(context.observed, workload);
     if (seen === undefined) return fail('WorkloadNotFound', `${workloadKey(workload)} is gone`);
-    if (!context.observed.saved.has(revision)) return fail('RevisionMissing', `the saved template ${revision} of ${workload.name} is gone`);
+    if (!context.observed.saved.has(revision))
+      return fail('RevisionMissing', `the saved template ${revision} of ${workload.name} is gone`);
     const before = context.handles[beforeKey(workload)];
     if (before !== undefined && seen.templateHash !== before) {
-      return act({ kind: 'RestoreTemplate', workload, revision }, `${workload.name} goes back to its previous template`);
+      return act(
+        { kind: 'RestoreTemplate', workload, revision },
+        `${workload.name} goes back to its previous template`,
+      );
     }
     if (context.handles[templateKey(workload)] !== seen.templateHash) {
-      return { kind: 'record', record: { [templateKey(workload)]: seen.templateHash }, because: `what ${workload.name} should stay like` };
+      return {
+        kind: 'record',
+        record: { [templateKey(workload)]: seen.templateHash },
+        because: `what ${workload.name} should stay like`,
+      };
     }
   }
   const saved = context.handles[settingsKey(group.name)];
   const restored = `${settingsKey(group.name)}/restored`;
   if (saved !== undefined && context.handles[restored] === undefined) {
-    if (!context.observed.saved.has(saved)) return fail('RevisionMissing', `the saved settings ${saved} of ${group.name} are gone`);
+    if (!context.observed.saved.has(saved))
+      return fail('RevisionMissing', `the saved settings ${saved} of ${group.name} are gone`);
     const because = `${group.name} goes back to its previous settings`;
     return { kind: 'act', effect: { kind: 'RestoreSettings', name: saved }, because, after: { [restored]: 'yes' } };
   }
@@ -36,9 +45,15 @@ export function evaluateReinstall(context: StepContext): StepVerdict {
 /** After a restore that failed, the volumes from before it go back under their names: new data is better than none. */
 function volumesToReattach(context: StepContext): StepVerdict | undefined {
   if (context.handles[reattachKey(context.step.group ?? '')] === undefined) return undefined;
-  const next = restorableClaims(context).find((claim) => context.observed.restores.get(claim.claim)?.state !== 'absent');
+  const next = restorableClaims(context).find(
+    (claim) => context.observed.restores.get(claim.claim)?.state !== 'absent',
+  );
   if (next === undefined) return undefined;
   const seen = context.observed.restores.get(next.claim);
-  if (context.consumedMs >= context.timeoutMs) return fail('ReattachTimeout', `${next.claim}: ${seen?.message ?? 'not seen'}`);
-  return act({ kind: 'ReattachVolume', claim: next.claim, manifest: next.manifest }, `the restore of ${next.claim} failed; its volume from before goes back`);
+  if (context.consumedMs >= context.timeoutMs)
+    return fail('ReattachTimeout', `${next.claim}: ${seen?.message ?? 'not seen'}`);
+  return act(
+    { kind: 'ReattachVolume', claim: next.claim, manifest: next.manifest },
+    `the restore of ${next.claim} failed; its volume from before goes back`,
+  );
 }

@@ -12,12 +12,18 @@ export interface RestorableClaim {
 export function evaluateRestoreSnapshot(context: StepContext): StepVerdict {
   const claims = restorableClaims(context);
   if (claims.length === 0) return { kind: 'skip', message: 'no volume of this group has a snapshot' };
-  const pods = workloadsOf(groupOf(context.run.spec, context.step.group)).flatMap((workload) => seeWorkload(context.observed, workload)?.pods ?? []);
-  if (pods.length > 0) return fail('NotStopped', `pods still use the volumes: ${listSome(pods.map((pod) => pod.name))}`);
+  const pods = workloadsOf(groupOf(context.run.spec, context.step.group)).flatMap(
+    (workload) => seeWorkload(context.observed, workload)?.pods ?? [],
+  );
+  if (pods.length > 0)
+    return fail('NotStopped', `pods still use the volumes: ${listSome(pods.map((pod) => pod.name))}`);
   // Every snapshot is looked at before the first claim is touched: half a restore is worse than none.
   const untouched = claims.every((claim) => context.observed.restores.get(claim.claim)?.state === 'absent');
-  const lost = untouched ? claims.filter((claim) => context.observed.snapshots.get(claim.snapshot)?.exists !== true) : [];
-  if (lost.length > 0) return fail('SnapshotLost', `gone: ${listSome(lost.map((claim) => `${claim.snapshot} of ${claim.claim}`))}`);
+  const lost = untouched
+    ? claims.filter((claim) => context.observed.snapshots.get(claim.snapshot)?.exists !== true)
+    : [];
+  if (lost.length > 0)
+    return fail('SnapshotLost', `gone: ${listSome(lost.map((claim) => `${claim.snapshot} of ${claim.claim}`))}`);
   const unusable = untouched ? claims.flatMap((claim) => unusableSnapshot(context, claim)) : [];
   if (unusable.length > 0) {
     return waitOrFail(context, { reason: 'SnapshotUnusable', message: listSome(unusable) }, 'SnapshotUnusable');
@@ -29,7 +35,8 @@ export function evaluateRestoreSnapshot(context: StepContext): StepVerdict {
       const blocker = { type: 'Foreign', object: `persistentvolumeclaim/${claim.claim}` };
       return waitOrFail(context, { reason: 'ClaimTaken', message: seen.message, blocker }, 'ClaimTaken');
     }
-    if (context.consumedMs >= context.timeoutMs) return fail('RestoreTimeout', `${claim.claim}: ${seen?.message ?? 'not seen'}`);
+    if (context.consumedMs >= context.timeoutMs)
+      return fail('RestoreTimeout', `${claim.claim}: ${seen?.message ?? 'not seen'}`);
     return act({ kind: 'RestoreClaim', ...claim }, seen?.message ?? `${claim.claim} goes back to ${claim.snapshot}`);
   }
   return done(`${claims.length} volumes restored; the volumes before are kept`);

@@ -9,7 +9,11 @@ export function evaluateSnapshot(context: StepContext): StepVerdict {
   if (className === undefined) return fail('SnapshotClassMissing', `group ${group.name} names no snapshot class`);
   const recorded = context.handles[claimsKey(group.name)];
   if (recorded === undefined) {
-    return { kind: 'record', record: { [claimsKey(group.name)]: claimsOf(context).join(',') }, because: 'the volumes that are about to change' };
+    return {
+      kind: 'record',
+      record: { [claimsKey(group.name)]: claimsOf(context).join(',') },
+      because: 'the volumes that are about to change',
+    };
   }
   const claims = recorded.split(',').filter((claim) => claim !== '');
   if (claims.length === 0) return done('no volumes');
@@ -19,7 +23,9 @@ export function evaluateSnapshot(context: StepContext): StepVerdict {
     const seen = context.observed.snapshots.get(name);
     if (seen === undefined || !seen.exists) {
       if (wasVerified(context, claim)) return fail('SnapshotLost', `snapshot ${name} of ${claim} was deleted`);
-      return act({ kind: 'CreateSnapshot', snapshot: name, claim, className }, `${claim} is about to change`, { [snapshotKey(claim)]: name });
+      return act({ kind: 'CreateSnapshot', snapshot: name, claim, className }, `${claim} is about to change`, {
+        [snapshotKey(claim)]: name,
+      });
     }
     if (seen.error !== '') waiting.push(`${name}: ${seen.error}`);
     else if (!seen.ready) waiting.push(`${name}: not ready`);

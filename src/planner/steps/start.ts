@@ -11,14 +11,19 @@ export function evaluateStart(context: StepContext): StepVerdict {
     const seen = seeWorkload(context.observed, workload);
     if (seen === undefined) return fail('WorkloadNotFound', `${workloadKey(workload)} is gone`);
     const before = context.handles[replicasKey(workload)];
-    if (before === undefined) return fail('JournalLost', `the journal does not say how many replicas ${workload.name} had`);
+    if (before === undefined)
+      return fail('JournalLost', `the journal does not say how many replicas ${workload.name} had`);
     const replicas = Number(before);
     if (seen.replicas !== replicas && !(seen.autoscaled && seen.replicas > 0)) {
       return act({ kind: 'ScaleWorkload', workload, replicas }, `${workload.name} had ${replicas} replicas`);
     }
     if (!seen.rolledOut || !seen.current) {
       const trouble = seen.pods.filter((pod) => pod.trouble !== '').map((pod) => `${pod.name}: ${pod.trouble}`);
-      waiting.push(trouble.length > 0 ? listSome(trouble) : `${workload.name}: ${seen.pods.filter((pod) => pod.ready).length} of ${seen.replicas} pods ready`);
+      waiting.push(
+        trouble.length > 0
+          ? listSome(trouble)
+          : `${workload.name}: ${seen.pods.filter((pod) => pod.ready).length} of ${seen.replicas} pods ready`,
+      );
     }
   }
   if (waiting.length === 0) return done('started, every pod ready');

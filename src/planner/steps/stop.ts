@@ -18,12 +18,20 @@ export function evaluateStop(context: StepContext): StepVerdict {
     const key = replicasKey(workload);
     if (seen.replicas > 0) {
       const record = context.handles[key] === undefined ? { [key]: String(seen.replicas) } : undefined;
-      return act({ kind: 'ScaleWorkload', workload, replicas: 0 }, `${workload.name} runs ${seen.replicas} replicas`, record);
+      return act(
+        { kind: 'ScaleWorkload', workload, replicas: 0 },
+        `${workload.name} runs ${seen.replicas} replicas`,
+        record,
+      );
     }
-    if (context.handles[key] === undefined) return { kind: 'record', record: { [key]: '0' }, because: `${workload.name} did not run` };
+    if (context.handles[key] === undefined)
+      return { kind: 'record', record: { [key]: '0' }, because: `${workload.name} did not run` };
     const stuck = seen.pods.filter((pod) => !pod.terminating && !pod.ready);
     if (stuck.length > 0 && context.consumedMs >= stuckAfterMs) {
-      return act({ kind: 'DeletePods', workload, uids: stuck.map((pod) => pod.uid) }, `unready pods hold up the scale-down of ${workload.name}`);
+      return act(
+        { kind: 'DeletePods', workload, uids: stuck.map((pod) => pod.uid) },
+        `unready pods hold up the scale-down of ${workload.name}`,
+      );
     }
     running.push(...seen.pods.map((pod) => pod.name));
   }
@@ -38,9 +46,17 @@ function stillServing(context: StepContext): StepVerdict | undefined {
   const { seen, missing } = seeMembers(context.observed, members);
   const object = `pool/${members[0]?.pool ?? ''}`;
   if (missing.length > 0) {
-    return waitOrFail(context, { reason: 'PoolUnobservable', message: listSome(missing), blocker: { type: 'Pool', object } }, 'PoolUnobservable');
+    return waitOrFail(
+      context,
+      { reason: 'PoolUnobservable', message: listSome(missing), blocker: { type: 'Pool', object } },
+      'PoolUnobservable',
+    );
   }
   const serving = seen.filter((member) => member.seen.state === 'Serving').map((member) => member.ref.member);
   if (serving.length === 0) return undefined;
-  return waitOrFail(context, { reason: 'StillServing', message: `in the pool again: ${listSome(serving)}`, blocker: { type: 'Pool', object } }, 'StillServing');
+  return waitOrFail(
+    context,
+    { reason: 'StillServing', message: `in the pool again: ${listSome(serving)}`, blocker: { type: 'Pool', object } },
+    'StillServing',
+  );
 }

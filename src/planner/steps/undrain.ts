@@ -18,13 +18,28 @@ export function evaluateUndrain(context: StepContext): StepVerdict {
   const foreign = away.find((member) => member.seen.foreign !== '');
   if (foreign !== undefined) {
     const blocker = { type: 'Foreign', object: `pool/${foreign.ref.pool}` };
-    return waitOrFail(context, { reason: 'ForeignPoolState', message: `${foreign.ref.member}: ${foreign.seen.foreign}`, blocker }, 'ForeignPoolState');
+    return waitOrFail(
+      context,
+      { reason: 'ForeignPoolState', message: `${foreign.ref.member}: ${foreign.seen.foreign}`, blocker },
+      'ForeignPoolState',
+    );
   }
-  const held = away.find((member) => isHeldBack(context.run.spec, member) || member.seen.state === 'Drained' || member.seen.state === 'Draining');
-  if (held !== undefined) return act({ kind: 'ServeMember', member: held.ref }, `${held.ref.member} is ready to serve`, record);
+  const held = away.find(
+    (member) =>
+      isHeldBack(context.run.spec, member) || member.seen.state === 'Drained' || member.seen.state === 'Draining',
+  );
+  if (held !== undefined)
+    return act({ kind: 'ServeMember', member: held.ref }, `${held.ref.member} is ready to serve`, record);
   if (away.length > 0) {
-    const states = away.map((member) => `${member.ref.member} (${member.seen.state}${member.seen.detail === '' ? '' : `, ${member.seen.detail}`})`);
-    return waitOrFail(context, { reason: 'NotServingYet', message: `not serving yet: ${listSome(states)}` }, 'NotServing');
+    const states = away.map(
+      (member) =>
+        `${member.ref.member} (${member.seen.state}${member.seen.detail === '' ? '' : `, ${member.seen.detail}`})`,
+    );
+    return waitOrFail(
+      context,
+      { reason: 'NotServingYet', message: `not serving yet: ${listSome(states)}` },
+      'NotServing',
+    );
   }
   if (record !== undefined) return { kind: 'record', record, because: 'the group serves' };
   return done(`${seen.length} members serve`);

@@ -19,7 +19,11 @@ export function evaluateUpgrade(context: StepContext): StepVerdict {
 }
 
 function upgradeServer(
-  context: StepContext, server: RunServer, workload: WorkloadRef, seen: WorkloadObservation, takeOwnership: boolean,
+  context: StepContext,
+  server: RunServer,
+  workload: WorkloadRef,
+  seen: WorkloadObservation,
+  takeOwnership: boolean,
 ): StepVerdict | undefined {
   const revision = context.handles[revisionKey(workload)] ?? revisionName(context, workload);
   if (!context.observed.saved.has(revision)) {
@@ -30,10 +34,17 @@ function upgradeServer(
   }
   if (seen.reconcilers.length > 0 && !takeOwnership) {
     const message = `${seen.reconcilers.join(', ')} reconciles ${workloadKey(workload)}: let it ignore the images, or set takeOwnership`;
-    return waitOrFail(context, { reason: 'ManagedByOther', message, blocker: { type: 'Foreign', object: workloadKey(workload) } }, 'ManagedByOther');
+    return waitOrFail(
+      context,
+      { reason: 'ManagedByOther', message, blocker: { type: 'Foreign', object: workloadKey(workload) } },
+      'ManagedByOther',
+    );
   }
   if (Object.entries(server.images).some(([container, image]) => seen.images[container] !== image)) {
-    return act({ kind: 'ApplyImages', workload, images: server.images, takeOwnership }, `${workload.name} has the old images`);
+    return act(
+      { kind: 'ApplyImages', workload, images: server.images, takeOwnership },
+      `${workload.name} has the old images`,
+    );
   }
   const key = templateKey(workload);
   if (context.handles[key] === seen.templateHash) return undefined;

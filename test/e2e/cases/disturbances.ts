@@ -15,9 +15,12 @@ const bad = { release: 'portal:1.2.0', version: '1.2.0' } as const;
 
 export function registerDisturbances(bed: () => Bed): void {
   describe('disturbances', { concurrency: 1 }, () => {
-    it('S-26 R: the snapshot never becomes ready: the group is not changed and serves again', async () => noSnapshot(bed()));
-    it('S-27 R: the snapshot is deleted under us: found before it is chosen as the way back', async () => lostSnapshot(bed()));
-    it('S-03 R: the leader freezes between journal and effect for longer than its lease, then goes on', async () => frozenLeader(bed()));
+    it('S-26 R: the snapshot never becomes ready: the group is not changed and serves again', async () =>
+      noSnapshot(bed()));
+    it('S-27 R: the snapshot is deleted under us: found before it is chosen as the way back', async () =>
+      lostSnapshot(bed()));
+    it('S-03 R: the leader freezes between journal and effect for longer than its lease, then goes on', async () =>
+      frozenLeader(bed()));
     it('S-38 R: the API server is away for a minute in mid-step', async () => apiServerAway(bed()));
     it('S-02 R: every container of the node is killed in mid-run', async () => nodeReset(bed()));
     it('S-02, S-31 R: the controller is killed with SIGKILL at twenty random instants', async () => killed(bed()));
@@ -116,18 +119,36 @@ async function killed(bed: Bed): Promise<void> {
       signalAll(leader.pids, 'SIGKILL');
       count += 1;
       // A pod of its own for the next process: kubelet would make a killed one wait longer and longer.
-      await bed.cluster.kubectl(['-n', controllerNamespace, 'delete', 'pod', leader.pod, '--force', '--grace-period=0', '--wait=false']);
+      await bed.cluster.kubectl([
+        '-n',
+        controllerNamespace,
+        'delete',
+        'pod',
+        leader.pod,
+        '--force',
+        '--grace-period=0',
+        '--wait=false',
+      ]);
     }
   })();
   const told: Promise<void>[] = [];
   for (let round = 1; count < kills && round <= 5; round += 1) {
-    const stories: [Partial<StoryOptions> & Pick<StoryOptions, 'release'>, 'service' | 'haproxy', string, Record<string, string>][] = [
+    const stories: [
+      Partial<StoryOptions> & Pick<StoryOptions, 'release'>,
+      'service' | 'haproxy',
+      string,
+      Record<string, string>,
+    ][] = [
       [good, 'service', 'Completed', upgraded],
       [bad, 'haproxy', 'RolledBack', old],
       [{ release: 'portal:1.2.0-damage-data' }, 'service', 'RolledBack', old],
     ];
     const round1 = stories.map(async ([release, balancer, phase, images], index) => {
-      const story = await tellStory({ ...bed.options(`killed-${round}-${index}`, balancer), ...release, timeoutMs: 400_000 });
+      const story = await tellStory({
+        ...bed.options(`killed-${round}-${index}`, balancer),
+        ...release,
+        timeoutMs: 400_000,
+      });
       assert.equal(story.outcome.phase, phase, `after ${count} kills`);
       await assertAfter(story, images);
     });

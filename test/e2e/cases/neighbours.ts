@@ -17,11 +17,15 @@ const good = { release: 'portal:1.1.0', version: '1.1.0' } as const;
 export function registerNeighbours(bed: () => Bed): void {
   describe('neighbours', { concurrency: 3 }, () => {
     it('S-12 R: the set is deleted in mid-run: undone, gone in time, users unharmed', async () => deletion(bed()));
-    it('S-18 R: HAProxy is restarted in mid-drain: seen, drained again, no request fails', async () => haproxyRestart(bed()));
-    it('S-16 R: a member that a person drained stays drained, and the last one is not taken', async () => drainedByPerson(bed()));
-    it('design 4.2 R: manifests re-applied every five seconds: a named blocker, no fight', async () => reapplied(bed()));
+    it('S-18 R: HAProxy is restarted in mid-drain: seen, drained again, no request fails', async () =>
+      haproxyRestart(bed()));
+    it('S-16 R: a member that a person drained stays drained, and the last one is not taken', async () =>
+      drainedByPerson(bed()));
+    it('design 4.2 R: manifests re-applied every five seconds: a named blocker, no fight', async () =>
+      reapplied(bed()));
     for (const onTimeout of ['Hold', 'Force', 'Fail'] as const) {
-      it(`S-15 R: a connection that does not end, onTimeout ${onTimeout}`, async () => stuckConnection(bed(), onTimeout));
+      it(`S-15 R: a connection that does not end, onTimeout ${onTimeout}`, async () =>
+        stuckConnection(bed(), onTimeout));
     }
   });
 }
@@ -75,7 +79,10 @@ async function drainedByPerson(bed: Bed): Promise<void> {
   assert.notEqual(story.outcome.phase, 'Completed');
   assertUnharmed(story.report);
   const states = await adminStates(story.example, 'portal-1');
-  assert.ok(states.every((state) => (state & 8) !== 0), `portal-1 was put back: ${states.join(', ')}`);
+  assert.ok(
+    states.every((state) => (state & 8) !== 0),
+    `portal-1 was put back: ${states.join(', ')}`,
+  );
   assert.deepEqual(await adminStates(story.example, 'portal-2'), [0, 0]);
   await story.example.remove();
 }
@@ -100,7 +107,10 @@ async function reapplied(bed: Bed): Promise<void> {
   stop.abort();
   const foreign = blockers.filter((blocker) => blocker.type === 'Foreign');
   assert.ok(foreign.length > 0, `nobody was named: ${JSON.stringify(blockers)}`);
-  assert.ok(foreign.every((blocker) => /StatefulSet/.test(`${blocker.object} ${blocker.message}`)), JSON.stringify(foreign));
+  assert.ok(
+    foreign.every((blocker) => /StatefulSet/.test(`${blocker.object} ${blocker.message}`)),
+    JSON.stringify(foreign),
+  );
   const set = await story.example.getJson<{ metadata: { generation: number } }>(['statefulset', 'portal-1']);
   // Ours and theirs: a fight would go on for as long as somebody applies, at every pass.
   assert.ok(set.metadata.generation < 30, `${set.metadata.generation} changes of the workload look like a fight`);
@@ -117,17 +127,23 @@ async function stuckConnection(bed: Bed, onTimeout: 'Hold' | 'Force' | 'Fail'): 
   const story = await tellStory({
     ...bed.options(`stuck-${onTimeout.toLowerCase()}`, 'service'),
     ...good,
-    edit: (text) => text.replaceAll('drain: {timeout: 1m, onTimeout: Hold}', `drain: {timeout: 6s, onTimeout: ${onTimeout}}`),
+    edit: (text) =>
+      text.replaceAll('drain: {timeout: 1m, onTimeout: Hold}', `drain: {timeout: 6s, onTimeout: ${onTimeout}}`),
     prepare: holdConnection,
     // Held: the run asks or says what blocks it, and goes on once the connection is gone.
-    ...(onTimeout === 'Hold' ? { until: (_set, runs) => runs.some((run) => (run.status?.blockers ?? []).length > 0) } : {}),
+    ...(onTimeout === 'Hold'
+      ? { until: (_set, runs) => runs.some((run) => (run.status?.blockers ?? []).length > 0) }
+      : {}),
     afterwards: async (example, outcome) => {
       if (onTimeout !== 'Hold') return outcome;
       const [blocker] = await waitForBlocker(example);
       assert.match(blocker?.message ?? '', /portal-1/);
       assert.match(blocker?.message ?? '', /\b1\b/, 'the count is the evidence');
       await example.kubectl(['delete', 'pod', 'guest', '--grace-period=0', '--force']);
-      return waitForOutcome(example, { earlier: [], until: (set) => ['Completed', 'AwaitingDecision'].includes(set.status?.phase ?? '') });
+      return waitForOutcome(example, {
+        earlier: [],
+        until: (set) => ['Completed', 'AwaitingDecision'].includes(set.status?.phase ?? ''),
+      });
     },
   });
   const { phase } = story.outcome;
@@ -153,7 +169,8 @@ async function waitForBlocker(example: Example): Promise<Blocker[]> {
 
 /** A pod that opens a connection to portal-1 and never says anything. */
 async function holdConnection(example: Example): Promise<void> {
-  const script = "require('net').connect(8080, 'portal-1-0.portal-members').on('connect', () => console.log('connected')).on('error', () => {}); setInterval(() => {}, 1000)";
+  const script =
+    "require('net').connect(8080, 'portal-1-0.portal-members').on('connect', () => console.log('connected')).on('error', () => {}); setInterval(() => {}, 1000)";
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',

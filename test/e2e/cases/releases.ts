@@ -32,8 +32,20 @@ const bad: readonly BadRelease[] = [
     step: 'g1-isolated',
     message: /login/,
   },
-  { title: 'S-06 R: never becomes ready: deadline, rollback', namespace: 'never-ready', release: 'portal:1.2.0-never-ready', step: 'g1-start', message: /./ },
-  { title: 'S-06 R: crashes on start: deadline, rollback', namespace: 'crash', release: 'portal:1.2.0-crash-on-start', step: 'g1-start', message: /./ },
+  {
+    title: 'S-06 R: never becomes ready: deadline, rollback',
+    namespace: 'never-ready',
+    release: 'portal:1.2.0-never-ready',
+    step: 'g1-start',
+    message: /./,
+  },
+  {
+    title: 'S-06 R: crashes on start: deadline, rollback',
+    namespace: 'crash',
+    release: 'portal:1.2.0-crash-on-start',
+    step: 'g1-start',
+    message: /./,
+  },
   {
     title: '001-74 R: shows the wrong version: caught in isolation, rollback',
     namespace: 'version',
@@ -49,7 +61,8 @@ const bad: readonly BadRelease[] = [
     message: /data/,
   },
   {
-    title: '001-116 R: broken on the second group only: caught before it joins, both groups go back, the first keeps what users wrote',
+    title:
+      '001-116 R: broken on the second group only: caught before it joins, both groups go back, the first keeps what users wrote',
     namespace: 'second',
     release: 'portal:1.2.0-broken-login-on-2',
     step: 'g2-isolated',
@@ -69,12 +82,15 @@ const bad: readonly BadRelease[] = [
 export function registerReleases(bed: () => Bed): void {
   describe('releases', { concurrency: 3 }, () => {
     for (const balancer of ['service', 'haproxy'] as const) {
-      it(`S-01 R: a good release through ${balancer}: none of 10 000 requests fails, verified pods stay`, async () => goodRelease(bed(), balancer));
+      it(`S-01 R: a good release through ${balancer}: none of 10 000 requests fails, verified pods stay`, async () =>
+        goodRelease(bed(), balancer));
     }
     for (const tc of bad) it(tc.title, async () => badRelease(bed(), tc));
     it('S-25 R: the tests fail on the old version: nothing is touched', async () => failedBaseline(bed()));
-    it('design 4.3: bad only after it served, data kept: the run asks, nothing acknowledged is lost', async () => writesAtStake(bed(), 'Keep'));
-    it('design 4.3: bad only after it served, data discarded: exactly the writes at stake are gone', async () => writesAtStake(bed(), 'Discard'));
+    it('design 4.3: bad only after it served, data kept: the run asks, nothing acknowledged is lost', async () =>
+      writesAtStake(bed(), 'Keep'));
+    it('design 4.3: bad only after it served, data discarded: exactly the writes at stake are gone', async () =>
+      writesAtStake(bed(), 'Discard'));
   });
 }
 
@@ -104,7 +120,10 @@ async function goodRelease(bed: Bed, balancer: 'service' | 'haproxy'): Promise<v
 
 /** Notes the pods' UIDs at the moment group 1 has passed its isolated tests. */
 async function rememberVerified(example: Example, into: Record<string, string>[]): Promise<void> {
-  await waitForOutcome(example, { earlier: [], until: (_set, runs) => stateOf(runs.at(0), 'g1-isolated') === 'Succeeded' });
+  await waitForOutcome(example, {
+    earlier: [],
+    until: (_set, runs) => stateOf(runs.at(0), 'g1-isolated') === 'Succeeded',
+  });
   into.unshift(await podUids(example));
 }
 
@@ -124,7 +143,8 @@ async function badRelease(bed: Bed, tc: BadRelease): Promise<void> {
   assert.match(upgrade.status.failure.message, tc.message);
   assert.equal(rollback?.spec.purpose, 'Rollback');
   assertUnharmed(story.report);
-  if (tc.step.startsWith('g1')) assert.deepEqual(Object.keys(story.report.versions), ['1.0.0'], 'the bad release served users');
+  if (tc.step.startsWith('g1'))
+    assert.deepEqual(Object.keys(story.report.versions), ['1.0.0'], 'the bad release served users');
   assert.deepEqual(await runningImages(story.example), old);
   const after = await claimVolumes(story.example);
   assert.deepEqual(Object.keys(after), Object.keys(volumesBefore), 'names of the claims');
@@ -141,7 +161,14 @@ async function failedBaseline(bed: Bed): Promise<void> {
     prepare: async (example) => {
       before = await podUids(example);
       // The servers read the password when they start; only the probe sees the new one.
-      await example.kubectl(['patch', 'secret', 'probe-user', '--type=merge', '-p', '{"stringData":{"password":"another"}}']);
+      await example.kubectl([
+        'patch',
+        'secret',
+        'probe-user',
+        '--type=merge',
+        '-p',
+        '{"stringData":{"password":"another"}}',
+      ]);
     },
   });
   assert.equal(story.outcome.phase, 'Failed');
@@ -165,7 +192,10 @@ async function writesAtStake(bed: Bed, data: 'Keep' | 'Discard'): Promise<void> 
       assert.ok(asked);
       await decide(example, asked, { choice: 'Rollback', method: 'Snapshots', data });
       const earlier = (await getRuns(example)).filter((run) => run.spec.purpose === 'Rollback');
-      return waitForOutcome(example, { earlier, until: (set) => ['RolledBack', 'Failed'].includes(set.status?.phase ?? '') });
+      return waitForOutcome(example, {
+        earlier,
+        until: (set) => ['RolledBack', 'Failed'].includes(set.status?.phase ?? ''),
+      });
     },
   });
   assert.match(asked?.status?.service?.atStake ?? '', /^writes to group-1 since \d{4}-/);
@@ -176,7 +206,10 @@ async function writesAtStake(bed: Bed, data: 'Keep' | 'Discard'): Promise<void> 
   if (data === 'Keep') assert.equal(acknowledgedWritesLost, 0);
   else {
     assert.ok(acknowledgedWritesLost > 0, 'what users wrote to group 1 since the snapshot is gone, as was decided');
-    assert.deepEqual(members.filter((member) => member.lost > 0).map((member) => member.member), ['portal-1']);
+    assert.deepEqual(
+      members.filter((member) => member.lost > 0).map((member) => member.member),
+      ['portal-1'],
+    );
   }
   await assertClean(story.example);
   await story.example.remove();

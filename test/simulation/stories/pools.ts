@@ -38,9 +38,10 @@ export const poolStories: readonly Story[] = [
     ends: ['Completed'],
     check: ({ world, result }) => {
       assert.deepEqual([...new Set(shownVersions(world))], ['1.2.0']);
-      const forced =
-        runNamed({ result }, 'portal-1').status?.steps.flatMap((entry) => entry.handles?.['forced/web/web-1'] ?? []) ??
-        [];
+      const handles = runNamed({ result }, 'portal-1').status?.steps.flatMap((entry) =>
+        Object.entries(entry.handles ?? {}),
+      );
+      const forced = (handles ?? []).flatMap(([key, value]) => (key.startsWith('forced/') ? [value] : []));
       assert.deepEqual([...new Set(forced)], ['web-1 (20)']);
     },
   },
