@@ -105,39 +105,52 @@ export interface AssembleOptions extends Watching {
 
 /** The controllers, to be run while leading. */
 export function assembleControllers(options: AssembleOptions): Runnable[] {
-  const { caches, context, clock } = options;
-  const memory = { stopwatch: new Stopwatch(() => clock.monotonic()), pacer: new Pacer() };
-  const runQueue = createQueue({ clock, maxBackoffMs: 30_000 });
-  const active = (namespace: string): UpgradeRun[] =>
-    caches.upgradeRuns.list(namespace).filter((run) => !isEnded(run.status?.phase));
-  const wakeRuns = (namespace: string): void => {
-    for (const run of active(namespace)) runQueue.add(objectKeyOf(run.metadata));
+  const runQueue = createQueue({ clock: options.clock, maxBackoffMs: 30_000 });
+  return [
+    ...wakers(options, runQueue),
+    runsController(options, runQueue),
+    setController(options),
+    ...objectControllers(options),
+  ];
+}
+
+function activeRuns(caches: OwnCaches, namespace: string): UpgradeRun[] {
+  return caches.upgradeRuns.list(namespace).filter((run) => !isEnded(run.status?.phase));
+}
+
+/** Changes of the world that a waiting run may be waiting for. */
+function wakers(options: AssembleOptions, queue: Queue): Runnable[] {
+  const { caches, context } = options;
+  const wake = (namespace: string): void => {
+    for (const run of activeRuns(caches, namespace)) queue.add(objectKeyOf(run.metadata));
   };
   context.drivers.probes.onChange((id) => {
     const run = caches.upgradeRuns.list().find((candidate) => candidate.metadata.uid === id.split('/')[0]);
-    if (run !== undefined) runQueue.add(objectKeyOf(run.metadata));
+    if (run !== undefined) queue.add(objectKeyOf(run.metadata));
   });
-  const wakers = [
-    ...wakeOn(options, pods, wakeRuns),
-    ...wakeOn(options, statefulSets, wakeRuns),
-    ...wakeOn(options, deployments, wakeRuns),
-    ...wakeOn(options, endpointSlices, wakeRuns),
-    ...wakeOn(options, persistentVolumeClaims, wakeRuns),
-    ...wakeOn(options, volumeSnapshots, wakeRuns),
+  return [
+    ...wakeOn(options, pods, wake),
+    ...wakeOn(options, statefulSets, wake),
+    ...wakeOn(options, deployments, wake),
+    ...wakeOn(options, endpointSlices, wake),
+    ...wakeOn(options, persistentVolumeClaims, wake),
+    ...wakeOn(options, volumeSnapshots, wake),
   ];
-  const inNamespace = (namespace: string | undefined, list: readonly KubeObject[]): ObjectKey[] =>
-    list.filter((object) => object.metadata.namespace === namespace).map((object) => objectKeyOf(object.metadata));
-  const setsNear = (object: KubeObject): ObjectKey[] =>
-    inNamespace(object.metadata.namespace, caches.upgradeSets.list(object.metadata.namespace));
-  const place = (namespace: string | undefined, name: string): ObjectKey =>
-    objectKeyOf({ name, ...(namespace === undefined ? {} : { namespace }) });
-  const controller = (
-    name: string,
-    queue: Queue,
-    watches: Watch[],
-    concurrency: number,
-    reconcile: (name: ObjectName, signal: AbortSignal, logger: Logger) => Promise<ReconcileResult>,
-  ): Runnable => ({
+}
+
+interface ControllerParts {
+  readonly name: string;
+  readonly queue?: Queue;
+  readonly watches: Watch[];
+  readonly concurrency?: number;
+  readonly reconcile: (name: ObjectName, signal: AbortSignal, logger: Logger) => Promise<ReconcileResult>;
+}
+
+function controller(options: AssembleOptions, parts: ControllerParts): Runnable {
+  const { clock, logger, abortSignal } = options;
+  const { name, watches, concurrency = 1, queue = createQueue({ clock, maxBackoffMs: 60_000 }) } = parts;
+  const metrics = options.metrics(name);
+  return {
     name: `controller ${name}`,
     run: (signal) =>
       runController(
@@ -147,106 +160,109 @@ export function assembleControllers(options: AssembleOptions): Runnable[] {
           watches,
           concurrency,
           clock,
-          logger: options.logger,
-          metrics: options.metrics(name),
-          abortSignal: options.abortSignal,
-          reconcile: (key, inner, logger) => reconcile(objectNameOf(key), inner, logger),
+          logger,
+          metrics,
+          abortSignal,
+          reconcile: (key, inner, own) => parts.reconcile(objectNameOf(key), inner, own),
         },
         signal,
       ),
+  };
+}
+
+function keysOf(list: readonly KubeObject[]): ObjectKey[] {
+  return list.map((object) => objectKeyOf(object.metadata));
+}
+
+function keyNear(object: KubeObject, name: string): ObjectKey {
+  const { namespace } = object.metadata;
+  return objectKeyOf({ name, ...(namespace === undefined ? {} : { namespace }) });
+}
+
+/** Our own status writes change neither: without this every write would be a reason to look again. */
+function isWanted(object: KubeObject, old: KubeObject): boolean {
+  const { generation, deletionTimestamp } = object.metadata;
+  return generation !== old.metadata.generation || deletionTimestamp !== old.metadata.deletionTimestamp;
+}
+
+function runsController(options: AssembleOptions, queue: Queue): Runnable {
+  const { caches, context, clock } = options;
+  const memory = { stopwatch: new Stopwatch(() => clock.monotonic()), pacer: new Pacer() };
+  return controller(options, {
+    name: 'upgraderun',
+    queue,
+    concurrency: 8,
+    watches: [
+      watchCache(caches.upgradeRuns, (run) => [
+        objectKeyOf(run.metadata),
+        ...(run.spec.previous === undefined ? [] : [keyNear(run, run.spec.previous)]),
+      ]),
+      watchCache(
+        caches.upgradeSets,
+        (set) =>
+          keysOf(
+            activeRuns(caches, set.metadata.namespace ?? '').filter((run) => run.spec.upgradeSet === set.metadata.name),
+          ),
+        isWanted,
+      ),
+      watchCache(caches.decisions, (decision) => [keyNear(decision, decision.spec.run)]),
+    ],
+    reconcile: (name, signal, logger) => reconcileRun(context, memory, name, signal, logger),
   });
-  const queue = (): Queue => createQueue({ clock, maxBackoffMs: 60_000 });
-  const changedSpec = (object: KubeObject, old: KubeObject): boolean =>
-    object.metadata.generation !== old.metadata.generation ||
-    object.metadata.deletionTimestamp !== old.metadata.deletionTimestamp;
+}
+
+function setController(options: AssembleOptions): Runnable {
+  const { caches, context } = options;
+  const setsNear = (object: KubeObject): ObjectKey[] => keysOf(caches.upgradeSets.list(object.metadata.namespace));
+  return controller(options, {
+    name: 'upgradeset',
+    concurrency: 4,
+    watches: [
+      watchCache(caches.upgradeSets, undefined, isWanted),
+      watchCache(caches.upgradeRuns, (run) => [keyNear(run, run.spec.upgradeSet)]),
+      watchCache(caches.packages, setsNear, isWanted),
+      watchCache(caches.serverGroups, setsNear, isWanted),
+      watchCache(caches.pools, setsNear, isWanted),
+      watchCache(caches.probeSuites, setsNear, isWanted),
+    ],
+    reconcile: (name, signal, logger) => reconcileSet(context, name, signal, logger),
+  });
+}
+
+/** Those that only say something about what people wrote. */
+function objectControllers(options: AssembleOptions): Runnable[] {
+  const { caches, context } = options;
+  const decisionsOf = (run: KubeObject): ObjectKey[] =>
+    keysOf(caches.decisions.list(run.metadata.namespace).filter((decision) => decision.spec.run === run.metadata.name));
+  const groupsNear = (object: KubeObject): ObjectKey[] => keysOf(caches.serverGroups.list(object.metadata.namespace));
   return [
-    ...wakers,
-    controller(
-      'upgraderun',
-      runQueue,
-      [
-        watchCache(caches.upgradeRuns, (run) => [
-          objectKeyOf(run.metadata),
-          ...(run.spec.previous === undefined ? [] : [place(run.metadata.namespace, run.spec.previous)]),
-        ]),
-        watchCache(
-          caches.upgradeSets,
-          (set) =>
-            active(set.metadata.namespace ?? '')
-              .filter((run) => run.spec.upgradeSet === set.metadata.name)
-              .map((run) => objectKeyOf(run.metadata)),
-          changedSpec,
-        ),
-        watchCache(caches.decisions, (decision) => [place(decision.metadata.namespace, decision.spec.run)]),
-      ],
-      8,
-      (name, signal, logger) => reconcileRun(context, memory, name, signal, logger),
-    ),
-    controller(
-      'upgradeset',
-      queue(),
-      [
-        watchCache(caches.upgradeSets, undefined, changedSpec),
-        watchCache(caches.upgradeRuns, (run) => [place(run.metadata.namespace, run.spec.upgradeSet)]),
-        watchCache(caches.packages, setsNear, changedSpec),
-        watchCache(caches.serverGroups, setsNear, changedSpec),
-        watchCache(caches.pools, setsNear, changedSpec),
-        watchCache(caches.probeSuites, setsNear, changedSpec),
-      ],
-      4,
-      (name, signal, logger) => reconcileSet(context, name, signal, logger),
-    ),
-    controller(
-      'decision',
-      queue(),
-      [
-        watchCache(caches.decisions),
-        watchCache(
-          caches.upgradeRuns,
-          (run) =>
-            caches.decisions
-              .list(run.metadata.namespace)
-              .filter((decision) => decision.spec.run === run.metadata.name)
-              .map((decision) => objectKeyOf(decision.metadata)),
-          changedSpec,
-        ),
-      ],
-      1,
-      (name) => reconcileDecision(context, name),
-    ),
-    controller(
-      'servergroup',
-      queue(),
-      [
-        watchCache(caches.serverGroups),
-        watchCache(
-          caches.packages,
-          (object) => inNamespace(object.metadata.namespace, caches.serverGroups.list(object.metadata.namespace)),
-          changedSpec,
-        ),
-      ],
-      1,
-      (name, signal) => reconcileGroup(context, name, signal),
-    ),
-    controller(
-      'pool',
-      queue(),
-      [
-        watchCache(caches.pools, undefined, changedSpec),
+    controller(options, {
+      name: 'decision',
+      watches: [watchCache(caches.decisions), watchCache(caches.upgradeRuns, decisionsOf, isWanted)],
+      reconcile: (name) => reconcileDecision(context, name),
+    }),
+    controller(options, {
+      name: 'servergroup',
+      watches: [watchCache(caches.serverGroups), watchCache(caches.packages, groupsNear, isWanted)],
+      reconcile: (name, signal) => reconcileGroup(context, name, signal),
+    }),
+    controller(options, {
+      name: 'pool',
+      watches: [
+        watchCache(caches.pools, undefined, isWanted),
         watchCache(
           caches.serverGroups,
           (group) =>
-            group.spec.servers
-              .flatMap((server) => server.pools ?? [])
-              .map((pool) => place(group.metadata.namespace, pool.name)),
-          changedSpec,
+            group.spec.servers.flatMap((server) => (server.pools ?? []).map((pool) => keyNear(group, pool.name))),
+          isWanted,
         ),
       ],
-      1,
-      (name, signal) => reconcilePool(context, name, signal),
-    ),
-    controller('package', queue(), [watchCache(caches.packages, undefined, changedSpec)], 1, (name) =>
-      reconcilePackage(context, name),
-    ),
+      reconcile: (name, signal) => reconcilePool(context, name, signal),
+    }),
+    controller(options, {
+      name: 'package',
+      watches: [watchCache(caches.packages, undefined, isWanted)],
+      reconcile: (name) => reconcilePackage(context, name),
+    }),
   ];
 }

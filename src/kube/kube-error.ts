@@ -45,7 +45,6 @@ export const isConflict = (error: unknown): error is KubeError =>
 export const isAlreadyExists = (error: unknown): error is KubeError =>
   hasStatus(error, 409) && error.reason === 'AlreadyExists';
 export const isForbidden = (error: unknown): error is KubeError => hasStatus(error, 403);
-export const isUnauthorized = (error: unknown): error is KubeError => hasStatus(error, 401);
 export const isTooManyRequests = (error: unknown): error is KubeError => hasStatus(error, 429);
 /** Schema, CEL or admission policy said no; also the answer to a failed `test` of a JSON patch. */
 export const isInvalid = (error: unknown): error is KubeError => hasStatus(error, 422);

@@ -1,6 +1,5 @@
 /** What must hold at the end of every story, whatever was done to it. */
 import assert from 'node:assert/strict';
-import type { Pool } from '../../src/api/pool.ts';
 import type { ServerGroup } from '../../src/api/server-group.ts';
 import type { Example } from './example.ts';
 import type { LoadReport } from './load.ts';
@@ -70,8 +69,4 @@ export async function claimVolumes(example: Example): Promise<Record<string, str
 
 async function portalPods(example: Example): Promise<ObjectList['items']> {
   return (await example.getJson<ObjectList>(['pods', '-l', 'app=portal'])).items;
-}
-
-export async function getPool(example: Example): Promise<Pool> {
-  return example.getJson<Pool>(['pools.belay.dev', 'portal']);
 }

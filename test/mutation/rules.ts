@@ -165,8 +165,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a hold is relied on without having been seen to work',
     file: 'src/drivers/pools/hold.ts',
-    find: `return made.metadata.labels?.[poolLabel] === undefined ? ''`,
-    replace: `return made.metadata.name !== '' ? ''`,
+    find: 'return made.metadata.labels?.[poolLabel] === undefined',
+    replace: `return made.metadata.name !== ''`,
     test: {
       file: 'src/drivers/pools/service.test.ts',
       name: 'relies on a hold only when a dry-run pod comes without the label',

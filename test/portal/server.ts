@@ -158,6 +158,8 @@ function main(): void {
       response.writeHead(500).end(JSON.stringify({ error: String(error) }));
     });
   });
+  // Longer than any client or balancer keeps a quiet connection: whoever closes first must not be the server.
+  server.keepAliveTimeout = 75_000;
   server.on('connection', (socket) => portal.connect(socket));
   // PID 1 has no default action for SIGTERM: without this handler every stop would take the whole grace period.
   process.once('SIGTERM', () => {

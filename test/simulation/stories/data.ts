@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import type { ProbeScript } from '../../../src/simulation/probing.ts';
 import { loseSnapshot, lostWrites, volumeOf } from '../../../src/simulation/storage.ts';
+import { setTemplate } from '../../../src/simulation/workloads.ts';
+import { must, type World } from '../../../src/simulation/world.ts';
 import { createScene } from '../../../src/simulation/scene.ts';
 import { build, pool, serverGroup, upgradeSet } from '../../builders/objects.ts';
 import { serverGroupSpec } from '../../../src/api/server-group.ts';
 import { packageSpec } from '../../../src/api/package.ts';
-import { editSet, runNamed, setting, whenAsked, whenStep, type Ended, type Story } from '../story.ts';
+import { runNamed, setting, whenAsked, whenStep, type Ended, type Story } from '../story.ts';
 import { shownVersions } from '../checks.ts';
 import { imageOf } from '../../builders/objects.ts';
 
@@ -298,21 +300,30 @@ export const dataStories: readonly Story[] = [
     },
   },
   {
-    ids: 'S-42',
+    ids: '001-101',
     name: 'foreign-change',
-    title: 'somebody changes the template in mid-run: named and not fought over; after they stop it goes on',
+    title: 'somebody changes the template in mid-run: named and not fought over; after they take it back it goes on',
     tell: () => ({
       ...setting({ set: quick }),
       events: [
-        whenStep('g1-isolated', 'Running', 'somebody applies the old manifest', (simulation) => {
-          editSet(simulation, { paused: true });
-        }),
-        { what: 'it goes on', atMs: 300_000, act: (simulation) => editSet(simulation, { paused: false }) },
+        whenStep('g1-isolated', 'Running', 'somebody applies another template', ({ world }) => retouch(world, 'debug')),
+        { what: 'they take it back', atMs: 300_000, act: ({ world }) => retouch(world, '') },
       ],
     }),
     ends: ['Completed'],
+    check: ({ result, world }) => {
+      const named = result.timeline.entries.find((entry) => entry.what.startsWith('waits for Foreign'));
+      assert.match(named?.because ?? '', /kubectl-edit changed the template of StatefulSet\/web-1/);
+      assert.deepEqual([...new Set(shownVersions(world))], ['1.2.0']);
+    },
   },
 ];
+
+/** Writes something of its own into the template of web-1. */
+function retouch(world: World, rest: string): void {
+  const workload = must(world.workloads.get('StatefulSet/web-1'), 'web-1');
+  setTemplate(world, workload, { ...workload.template, rest }, 'kubectl-edit');
+}
 
 function withSettings(): {
   objects: ReturnType<typeof setting>['objects'];
