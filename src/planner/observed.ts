@@ -63,7 +63,10 @@ export interface MemberObservation {
   readonly foreign: string;
   /** Instances of the load balancer, in words, for messages ("haproxy-1 unreachable"). */
   readonly detail: string;
-  /** New pods are kept out: the hold is written and was seen to work. Always true where the load balancer itself holds. */
+  /**
+   * New pods are kept out: the hold is written and was seen to work. Where the load balancer itself holds, false only
+   * while the journal says the member is out by us and one of its processes would let users in.
+   */
   readonly held: boolean;
 }
 
