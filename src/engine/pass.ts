@@ -58,6 +58,9 @@ export type PassOutcome =
   | { readonly kind: 'wait'; readonly run: UpgradeRun; readonly afterMs: number }
   | { readonly kind: 'ended'; readonly run: UpgradeRun };
 
+/** Pause before looking again at what could not be seen, where no step's deadline ends the waiting. */
+const unseenMs = 10_000;
+
 /** A waiting step's consumed time reaches the journal at least this often. */
 const heartbeatMs = 60_000;
 
@@ -158,7 +161,11 @@ function moveAfterError(input: PassInput, error: unknown, consumedMs: number): M
   const failure = toFailure(error);
   input.logger.warn('Call failed', { reason: failure.reason, err: error });
   const current = currentStep(input.run.spec, entriesOf(input.run));
-  if (current === undefined || current.entry.state === 'Failed') throw error;
+  if (current === undefined || current.entry.state === 'Failed') {
+    // Nothing is left to fail: what keeps the run from its next decision is shown, and looked at again.
+    const blocker = { type: 'Error', object: `upgraderun/${input.run.metadata.name}` };
+    return { kind: 'wait', afterMs: unseenMs, reason: failure.reason, message: failure.message, blocker };
+  }
   const over = consumedMs >= parseDuration(current.step.timeout);
   if (failure.kind === 'fail' || over) {
     const message = over ? `${failure.message}; gave up after ${current.step.timeout}` : failure.message;
