@@ -33,7 +33,7 @@ const layers: readonly Layer[] = [
   { name: 'mutation', limitMinutes: 10, needs: 'nothing' },
   { name: 'conformance', limitMinutes: 10, needs: 'packages' },
   { name: 'integration', limitMinutes: 15, needs: 'cluster' },
-  { name: 'e2e', limitMinutes: 45, needs: 'cluster' },
+  { name: 'e2e', limitMinutes: 50, needs: 'cluster' },
 ];
 
 /** The whole run ends before the machine that runs it gives up, so that the summary is still printed. */
