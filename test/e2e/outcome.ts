@@ -55,6 +55,8 @@ export interface WaitOptions {
   readonly onChange?: (set: UpgradeSet) => void;
   /** Also rest in this phase or step; for tests that interfere. */
   readonly until?: (set: UpgradeSet, runs: readonly UpgradeRun[]) => boolean;
+  /** The API server is taken away meanwhile: looks that fail are repeated. */
+  readonly mayBeAway?: boolean;
 }
 
 /** @throws after `timeoutMs` (default four minutes) with phase, step and blockers in the message */
@@ -67,7 +69,12 @@ export async function waitForOutcome(example: Example, options: WaitOptions): Pr
       timeoutMs: options.timeoutMs ?? 240_000,
       intervalMs: 500,
       check: async () => {
-        const set = await getSet(example);
+        // A story may take the API server away: then there is nothing to see until it is back.
+        const set = await getSet(example).catch((error: unknown) => {
+          if (options.mayBeAway !== true) throw error;
+          return undefined;
+        });
+        if (set === undefined) return undefined;
         last = set;
         options.onChange?.(set);
         const runs = (await getRuns(example)).filter((run) => !before.has(run.metadata.name));

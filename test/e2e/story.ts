@@ -36,6 +36,8 @@ export interface StoryOptions extends ExampleOptions {
   readonly timeoutMs?: number;
   /** No users: for disturbances that end the load generator, too. */
   readonly isQuiet?: boolean;
+  /** The API server is taken away meanwhile. */
+  readonly mayBeAway?: boolean;
   /** When the story is over, instead of when the upgrade rests. */
   readonly until?: WaitOptions['until'];
   /** Before the upgrade is asked for, with the example running. */
@@ -80,8 +82,8 @@ export async function tellStory(options: StoryOptions): Promise<Story> {
   const load = options.isQuiet === true ? undefined : await startLoad(example, loading);
   const earlier = await getRuns(example);
   await example.upgradeTo(releaseName);
-  const { until, timeoutMs = 240_000 } = options;
-  const waiting = waitForOutcome(example, { earlier, timeoutMs, ...(until === undefined ? {} : { until }) });
+  const { until, timeoutMs = 240_000, mayBeAway = false } = options;
+  const waiting = waitForOutcome(example, { earlier, timeoutMs, mayBeAway, ...(until === undefined ? {} : { until }) });
   const [first] = await Promise.all([waiting, options.meanwhile?.(example)]);
   const outcome = options.afterwards === undefined ? first : await options.afterwards(example, first);
   return { example, outcome, report: (await load?.stop()) ?? noLoad };
