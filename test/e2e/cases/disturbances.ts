@@ -11,7 +11,6 @@ import { tellStory, untilStep } from '../story.ts';
 const old = { 'portal-1-0': 'portal:1.0.0', 'portal-2-0': 'portal:1.0.0' };
 const upgraded = { 'portal-1-0': 'portal:1.1.0', 'portal-2-0': 'portal:1.1.0' };
 const good = { release: 'portal:1.1.0', version: '1.1.0' } as const;
-const bad = { release: 'portal:1.2.0', version: '1.2.0' } as const;
 
 export function registerDisturbances(bed: () => Bed): void {
   describe('disturbances', { concurrency: 1 }, () => {
