@@ -254,7 +254,8 @@ async function serveWatch(
       served.send(JSON.stringify({ type: 'ERROR', object }));
       stop.abort();
     },
-    send: (line) => isSilent || response.write(`${line}\n`),
+    // An ended answer stays listed until its loop notices; a server cannot say anything more on it.
+    send: (line) => isSilent || response.writableEnded || response.write(`${line}\n`),
   };
   response.on('close', () => {
     fake.watches.delete(served);
