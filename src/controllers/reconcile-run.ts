@@ -47,6 +47,7 @@ export async function reconcileRun(
     const set = setOf(context, run);
     if (set?.spec.dryRun === true && run.spec.purpose === 'Upgrade' && run.status?.started === undefined)
       return { kind: 'settled' };
+    const decisions = validDecisions(context, run);
     const input: PassInput = {
       run,
       store,
@@ -55,8 +56,8 @@ export async function reconcileRun(
       logger,
       drivers: context.drivers,
       now: context.now,
-      decisions: validDecisions(context, run),
-      intent: intentOf(context, run, set),
+      decisions,
+      intent: intentOf(context, run, set, decisions),
       epoch: context.leader.epoch(),
       mayAct: context.leader.mayAct,
       onEffect: context.counters.effectMade,
@@ -89,7 +90,12 @@ function setOf(context: ControllerContext, run: UpgradeRun): UpgradeSet | undefi
 }
 
 /** What people want now, from the set and the decisions. */
-function intentOf(context: ControllerContext, run: UpgradeRun, set: UpgradeSet | undefined): RunIntent {
+function intentOf(
+  context: ControllerContext,
+  run: UpgradeRun,
+  set: UpgradeSet | undefined,
+  decisions: readonly ValidDecision[],
+): RunIntent {
   if (set === undefined) return { paused: false, end: 'Delete' };
   const { paused, package: wanted, finalizeTimeout } = set.spec;
   const deletedAt = set.metadata.deletionTimestamp ?? run.metadata.deletionTimestamp;
@@ -97,8 +103,7 @@ function intentOf(context: ControllerContext, run: UpgradeRun, set: UpgradeSet |
     const outOfTime = context.now() > parseInstant(deletedAt) + parseDuration(finalizeTimeout);
     return { paused: false, end: 'Delete', outOfTime };
   }
-  if (validDecisions(context, run).some((decision) => decision.choice === 'Abort' && decision.approved))
-    return { paused, end: 'Abort' };
+  if (decisions.some((decision) => decision.choice === 'Abort' && decision.approved)) return { paused, end: 'Abort' };
   if (run.spec.purpose === 'Upgrade' && wanted !== run.spec.package) {
     // Asked for what ran before: the way back is shorter than forward and back.
     return { paused, end: wanted === run.spec.from.package ? 'Abort' : 'Supersede' };

@@ -1,9 +1,9 @@
 /** Turns a set into at most one run at a time, and shows what becomes of it. */
-import { createHash } from 'node:crypto';
 import { decodeServerGroup, decodeUpgradeRun, decodeUpgradeSet } from '../api/decode.ts';
 import { upgradeRuns, upgradeSets } from '../api/resources.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
+import { sha256 } from '../engine/hash.ts';
 import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
 import { patchStatus } from '../kube/status.ts';
@@ -230,8 +230,4 @@ async function pruneHistory(context: ControllerContext, set: UpgradeSet, runs: r
     { name, ...(namespace === undefined ? {} : { namespace }) },
     uid === undefined ? {} : { uid },
   );
-}
-
-function sha256(text: string): string {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }

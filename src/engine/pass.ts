@@ -1,5 +1,4 @@
 /** One pass over one run: look once, decide, journal, at most one effect, status. */
-import { createHash } from 'node:crypto';
 import type { StepEntry, UpgradeRun, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
 import type { Drivers, Operation, RunContext } from '../drivers/contract.ts';
 import { decide } from '../planner/decide.ts';
@@ -18,6 +17,7 @@ import type { Logger } from '../shared/logger.ts';
 import { isEnded, runOf, summarizeRun } from '../status/summarize-run.ts';
 import { executeEffect } from './execute.ts';
 import { advance, begin, heartbeat, initialEntries, note } from './journal.ts';
+import { sha256 } from './hash.ts';
 import { observeWorld } from './observe.ts';
 import { toFailure } from './outcome.ts';
 import type { Pacer } from './pacer.ts';
@@ -151,10 +151,13 @@ async function think(input: PassInput): Promise<Move> {
 /** A step under way needs what it asks for; a failure or a wish to end, everything the run touches; an end in mid-step, both. */
 function scopeOf({ run, intent }: PassInput, current: ReturnType<typeof currentStep>): ObservationScope {
   const entries = entriesOf(run);
+  const own =
+    current === undefined || current.entry.state === 'Failed'
+      ? undefined
+      : computeScope({ run: runOf(run), entries, ...current });
+  if (own !== undefined && intent.end === undefined) return own;
   const wide = computeWideScope({ run: runOf(run), entries });
-  if (current === undefined || current.entry.state === 'Failed') return wide;
-  const own = computeScope({ run: runOf(run), entries, ...current });
-  return intent.end === undefined ? own : mergeScopes(wide, own);
+  return own === undefined ? wide : mergeScopes(wide, own);
 }
 
 function moveAfterError(input: PassInput, error: unknown, consumedMs: number): Move {
@@ -288,10 +291,6 @@ async function followRollback(input: PassInput): Promise<PassOutcome> {
     kind: 'ended',
     run: await write(input, entriesOf(run), { kind: 'finish', phase: back ? 'RolledBack' : 'Failed', reason, message }),
   };
-}
-
-function sha256(text: string): string {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
 /** A claim is written down as it is before its snapshot, because a restore deletes it. */
