@@ -1,11 +1,20 @@
 /** What has to be looked at to decide one step, and nothing else: at twenty groups a full look costs more than the step. */
 import type { RunGroup, Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { MemberRef } from './effects.ts';
-import { journalOf, mergeHandles } from './journal.ts';
+import { journalOf, mergeHandles, type Handles } from './journal.ts';
 import { membersOf, membersOfPool, workloadsOf } from './members.ts';
 import { settingKey, workloadKey, type ObservationScope } from './observed.ts';
 import { settingChanges } from './steps/configure.ts';
-import { claimsKey, drainedKey, revisionKey, settingsKey, snapshotKey } from './steps/keys.ts';
+import {
+  claimsKey,
+  drainedKey,
+  lockedKey,
+  revisionKey,
+  settingsKey,
+  snapshotKey,
+  unlockedKey,
+} from './steps/keys.ts';
+import { lockablesOf, lockedSoFar } from './steps/locks.ts';
 import { probeRequests } from './steps/probe.ts';
 import { restorableClaims } from './steps/restore-snapshot.ts';
 import { revisionName } from './steps/upgrade.ts';
@@ -67,12 +76,11 @@ export function computeScope(input: ScopeInput): ObservationScope {
   const own = step.group === undefined ? [] : [groupOf(spec, step.group)];
   const group = step.group ?? '';
   const pools = new Set([...heldMembers(spec, entries), ...groups.flatMap(membersOf)].map((member) => member.pool));
-  const locks = step.action === 'Preflight' || step.action === 'Cleanup';
+  if (step.action === 'Preflight' || step.action === 'Cleanup') return nextLock(input, handles, concerned);
   return {
     ...empty,
-    groups: locks ? concerned : [],
     workloads: [...groups, ...(step.action === 'Drain' ? neighboursOf(spec, own) : [])].flatMap(workloadsOf),
-    pools: locks ? [] : [...pools].toSorted().map((pool) => ({ pool, members: membersOfPool(spec, pool) })),
+    pools: [...pools].toSorted().map((pool) => ({ pool, members: membersOfPool(spec, pool) })),
     probes: step.action === 'Probe' ? probeRequests(input).map((request) => request.id) : [],
     ...(step.action === 'Snapshot' ? { snapshots: snapshotsOf(input, handles) } : {}),
     ...(step.action === 'Upgrade' || step.action === 'Reinstall' ? { saved: savedOf(input, handles) } : {}),
@@ -84,6 +92,18 @@ export function computeScope(input: ScopeInput): ObservationScope {
       ? { saved: [...savedOf(input, handles), ...savedSettings(input, handles)] }
       : {}),
   };
+}
+
+/** Locks are taken and given back one after the other, so one look at one of them is enough. */
+function nextLock(input: ScopeInput, handles: Handles, groups: readonly string[]): ObservationScope {
+  const { operation } = input.entry;
+  const all = lockablesOf(input.run.spec, groups);
+  const next =
+    input.step.action === 'Preflight'
+      ? all[lockedSoFar(handles, lockedKey(operation))]
+      : all.toReversed()[lockedSoFar(handles, unlockedKey(operation))];
+  if (next === undefined) return empty;
+  return next.kind === 'group' ? { ...empty, groups: [next.group] } : { ...empty, workloads: [next.workload] };
 }
 
 /** Groups that share a pool with these: whether they can carry the users alone is seen in their pods, not only in the pool. */

@@ -1,11 +1,12 @@
 /** Gives the locks back, and the snapshots when somebody signed off. Last step of every plan, and what every ending runs. Source: design 5.8. */
-import { seeWorkload, workloadsOf } from '../members.ts';
 import { keptSnapshots } from '../journal.ts';
-import { releasedKey, signedOffKey } from './keys.ts';
-import { act, done, groupOf, type StepContext, type StepVerdict } from '../verdict.ts';
+import { workloadKey } from '../observed.ts';
+import { releasedKey, signedOffKey, unlockedKey } from './keys.ts';
+import { lockablesOf, lockedSoFar, lockProgress, type Lockable } from './locks.ts';
+import { done, type StepContext, type StepVerdict } from '../verdict.ts';
 
 export function evaluateCleanup(context: StepContext): StepVerdict {
-  const { uid, spec } = context.run;
+  const { spec } = context.run;
   const kept = context.handles[signedOffKey] === undefined ? undefined : keptSnapshots(context.handles)[0];
   if (kept !== undefined) {
     const because = `signed off by ${context.handles[signedOffKey] ?? ''}: ${kept} is no longer the way back`;
@@ -16,16 +17,38 @@ export function evaluateCleanup(context: StepContext): StepVerdict {
       after: { [releasedKey(kept)]: 'yes' },
     };
   }
-  for (const name of context.step.groups ?? []) {
-    for (const workload of workloadsOf(groupOf(spec, name))) {
-      const seen = seeWorkload(context.observed, workload);
-      if (seen?.lockedBy === uid)
-        return act({ kind: 'UnlockWorkload', workload }, `nothing more is done to ${workload.name}`);
-    }
-    const group = context.observed.groups.get(name);
-    if (group?.exists === true && group.lockedBy === uid) {
-      return act({ kind: 'UnlockGroup', group: name }, `nothing more is done to ${name}`);
-    }
+  const key = unlockedKey(context.entry.operation);
+  // A group after its workloads: whoever takes it next finds all of it free.
+  const all = lockablesOf(spec, context.step.groups ?? []).toReversed();
+  const begin = lockedSoFar(context.handles, key);
+  for (const [index, lockable] of all.entries()) {
+    if (index < begin) continue;
+    const holder = holderOf(context, lockable);
+    if (holder === undefined)
+      return { kind: 'record', record: lockProgress(key, index), because: 'those before it are free' };
+    if (holder === context.run.uid) return unlock(lockable, lockProgress(key, index + 1));
   }
   return done('nothing is held');
+}
+
+/** Undefined: it was not looked at in this pass. */
+function holderOf({ observed }: StepContext, lockable: Lockable): string | undefined {
+  if (lockable.kind === 'group') return observed.groups.get(lockable.group)?.lockedBy;
+  return observed.workloads.get(workloadKey(lockable.workload))?.lockedBy;
+}
+
+function unlock(lockable: Lockable, after: Readonly<Record<string, string>>): StepVerdict {
+  return lockable.kind === 'group'
+    ? {
+        kind: 'act',
+        effect: { kind: 'UnlockGroup', group: lockable.group },
+        because: `nothing more is done to ${lockable.group}`,
+        after,
+      }
+    : {
+        kind: 'act',
+        effect: { kind: 'UnlockWorkload', workload: lockable.workload },
+        because: `nothing more is done to ${lockable.workload.name}`,
+        after,
+      };
 }

@@ -57,3 +57,7 @@ export const signedOffKey = 'signed-off';
 
 /** The kept object was deleted. */
 export const releasedKey = (name: string): string => `released/${name}`;
+
+/** How many locks this very attempt has taken, and given back: see `locks.ts`. */
+export const lockedKey = (operation: string): string => `locked/${operation}`;
+export const unlockedKey = (operation: string): string => `unlocked/${operation}`;
