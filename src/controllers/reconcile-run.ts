@@ -4,7 +4,8 @@ import { decodeDecision, decodeUpgradeRun, decodeUpgradeSet } from '../api/decod
 import { upgradeRuns } from '../api/resources.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
-import { runPass, type PassInput } from '../engine/pass.ts';
+import type { PassInput } from '../engine/input.ts';
+import { runPass } from '../engine/pass.ts';
 import type { Pacer } from '../engine/pacer.ts';
 import type { Stopwatch } from '../engine/stopwatch.ts';
 import { removeFinalizer } from '../kube/finalizers.ts';
@@ -36,7 +37,7 @@ export async function reconcileRun(
   if (cached === undefined) return { kind: 'settled' };
   if (isEnded(cached.status?.phase)) {
     await letGo(context, cached, signal);
-    return { kind: 'settled' };
+    if (cached.status?.retained?.some((object) => object.until !== undefined) !== true) return { kind: 'settled' };
   }
   // Live: a cache that lags behind our own last write would repeat a step that is over.
   const found = await context.client.find(runs, name, signal);
@@ -65,7 +66,8 @@ export async function reconcileRun(
     const outcome = await runPass(input);
     if (outcome.kind === 'ended') {
       await letGo(context, outcome.run, signal);
-      context.counters.runEnded(outcome.run.status?.phase ?? '', outcome.run.status?.failure?.reason ?? '');
+      if (!isEnded(run.status?.phase))
+        context.counters.runEnded(outcome.run.status?.phase ?? '', outcome.run.status?.failure?.reason ?? '');
       return { kind: 'settled' };
     }
     if (outcome.kind === 'wait') return { kind: 'requeue', afterMs: outcome.afterMs };

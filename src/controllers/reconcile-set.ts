@@ -222,7 +222,10 @@ async function finalize(
 async function pruneHistory(context: ControllerContext, set: UpgradeSet, runs: readonly UpgradeRun[]): Promise<void> {
   const attempts = [...new Set(runs.map(numberOf))];
   const old = new Set(attempts.slice(0, Math.max(0, attempts.length - set.spec.historyLimit)));
-  const [victim] = runs.filter((run) => old.has(numberOf(run)) && isEnded(run.status?.phase));
+  // A run that still keeps something is the only one that knows when that may go.
+  const [victim] = runs.filter(
+    (run) => old.has(numberOf(run)) && isEnded(run.status?.phase) && run.status?.retained === undefined,
+  );
   if (victim === undefined) return;
   const { namespace, name, uid } = victim.metadata;
   await context.client.delete(

@@ -3,7 +3,7 @@ import { decodeUpgradeRun } from '../api/decode.ts';
 import { apiGroup, apiVersion } from '../api/kind.ts';
 import { upgradeRuns } from '../api/resources.ts';
 import type { UpgradeRun, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
-import type { RunStore } from '../engine/pass.ts';
+import type { RunStore } from '../engine/input.ts';
 import { isAlreadyExists, isConflict } from '../kube/kube-error.ts';
 import type { KubeClient, OwnerReference } from '../kube/types.ts';
 import { RetryError } from '../shared/errors.ts';

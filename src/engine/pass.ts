@@ -1,62 +1,25 @@
 /** One pass over one run: look once, decide, journal, at most one effect, status. */
-import type { StepEntry, UpgradeRun, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
-import type { Drivers, Operation, RunContext } from '../drivers/contract.ts';
+import type { StepEntry, UpgradeRun } from '../api/upgrade-run.ts';
+import type { Operation } from '../drivers/contract.ts';
 import { decide } from '../planner/decide.ts';
-import { currentStep, type RunIntent } from '../planner/decision.ts';
-import { mergeHandles } from '../planner/journal.ts';
-import { canonicalJson, computeRollbackRun } from '../planner/plan.ts';
-import type { Move } from '../planner/move.ts';
+import { currentStep } from '../planner/decision.ts';
+import { computeRollbackRun } from '../planner/plan.ts';
+import type { Move, StepChange } from '../planner/move.ts';
 import { computeScope, computeWideScope, mergeScopes } from '../planner/scope.ts';
 import type { ObservationScope } from '../planner/observed.ts';
 import { manifestKey } from '../planner/steps/keys.ts';
-import type { ValidDecision } from '../planner/verdict.ts';
 import { parseDuration } from '../shared/duration.ts';
-import type { EpochMs } from '../shared/clock.ts';
 import { RetryError, TerminalError } from '../shared/errors.ts';
-import type { Logger } from '../shared/logger.ts';
 import { isEnded, runOf, summarizeRun } from '../status/summarize-run.ts';
 import { executeEffect } from './execute.ts';
 import { advance, begin, heartbeat, initialEntries, note } from './journal.ts';
 import { sha256 } from './hash.ts';
+import { signOfLostJournal } from './lost-journal.ts';
 import { observeWorld } from './observe.ts';
 import { toFailure } from './outcome.ts';
-import type { Pacer } from './pacer.ts';
-import type { Stopwatch } from './stopwatch.ts';
-
-/** Where the journal lives. */
-export interface RunStore {
-  /** Replaces the status under the run's resourceVersion. @throws RetryError Conflict - somebody wrote in between */
-  writeStatus(run: UpgradeRun, status: UpgradeRunStatus): Promise<UpgradeRun>;
-  /** Creates the run beside `previous`, for the same set; the one that is there when the name is taken. */
-  createRun(previous: UpgradeRun, name: string, spec: UpgradeRunSpec): Promise<UpgradeRun>;
-  /** The run with this name; undefined when there is none. */
-  findRun(beside: UpgradeRun, name: string): Promise<UpgradeRun | undefined>;
-}
-
-export interface PassInput {
-  readonly run: UpgradeRun;
-  readonly drivers: Drivers;
-  readonly store: RunStore;
-  readonly stopwatch: Stopwatch;
-  readonly pacer: Pacer;
-  /** API server's time. */
-  readonly now: () => EpochMs;
-  readonly decisions: readonly ValidDecision[];
-  readonly intent: RunIntent;
-  /** Lease transitions: which leader this is. */
-  readonly epoch: number;
-  /** Is this process still the leader, by its own clock? Asked right before every effect. */
-  readonly mayAct: () => boolean;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
-  /** Told after each effect, for metrics. */
-  readonly onEffect?: (kind: string) => void;
-}
-
-export type PassOutcome =
-  | { readonly kind: 'again'; readonly run: UpgradeRun }
-  | { readonly kind: 'wait'; readonly run: UpgradeRun; readonly afterMs: number }
-  | { readonly kind: 'ended'; readonly run: UpgradeRun };
+import { contextOf, type PassInput, type PassOutcome } from './input.ts';
+import { retainPass } from './retain.ts';
+import { isSameJson } from './same.ts';
 
 /** Pause before looking again at what could not be seen, where no step's deadline ends the waiting. */
 const unseenMs = 10_000;
@@ -82,7 +45,7 @@ async function passOnce(input: PassInput): Promise<PassOutcome> {
   if (isEnded(run.status?.phase)) {
     input.stopwatch.forget(run.metadata.uid ?? '');
     input.pacer.forget(run.metadata.uid ?? '');
-    return { kind: 'ended', run };
+    return retainPass(input);
   }
   if (run.status?.steps === undefined) return start(input);
   if (run.status.phase === 'RollingBack') return followRollback(input);
@@ -98,27 +61,17 @@ async function start(input: PassInput): Promise<PassOutcome> {
 
 /** An empty journal on objects this run has locked is not a beginning: the cluster was restored from before it (design 5.9). */
 async function findLostJournal(input: PassInput, entries: StepEntry[]): Promise<StepEntry[]> {
-  const { run } = input;
-  const uid = run.metadata.uid ?? '';
-  const observed = await observeWorld(
-    input.drivers,
-    contextOf(run),
-    computeWideScope({ run: runOf(run), entries }),
-    input.now(),
-    input.signal,
-  );
-  const locked = [
-    ...[...observed.groups.values()]
-      .filter((group) => group.lockedBy === uid)
-      .map((group) => `servergroup/${group.group}`),
-    ...[...observed.workloads.values()]
-      .filter((workload) => workload.lockedBy === uid)
-      .map((workload) => `${workload.kind}/${workload.name}`),
-  ];
+  const run = runOf(input.run);
+  const scope = computeWideScope({ run, entries });
+  const observed = await observeWorld(input.drivers, contextOf(input.run), scope, input.now(), input.signal);
+  const message = signOfLostJournal({ run, entries, observed, intent: input.intent });
   const [first] = entries;
-  if (locked.length === 0 || first === undefined) return entries;
-  const message = `the journal is empty, but this run holds ${locked.toSorted().slice(0, 3).join(', ')}: it was lost; compare the objects by hand, then abort`;
-  return advance(entries, [{ id: first.id, state: 'Failed', reason: 'JournalLost', message }], uid, input.now(), 0);
+  if (message === '' || first === undefined) return entries;
+  return advance(entries, [lostAt(first.id, message)], run.uid, input.now(), 0);
+}
+
+function lostAt(id: string, message: string): StepChange {
+  return { id, state: 'Failed', reason: 'JournalLost', message };
 }
 
 function entriesOf(run: UpgradeRun): readonly StepEntry[] {
@@ -134,6 +87,8 @@ async function think(input: PassInput): Promise<Move> {
   const scope = scopeOf(input, current);
   try {
     const observed = await observeWorld(input.drivers, contextOf(run), scope, input.now(), input.signal);
+    const lost = signOfLostJournal({ run: runOf(run), entries, observed, intent });
+    if (lost !== '' && current !== undefined) return { kind: 'advance', changes: [lostAt(current.step.id, lost)] };
     return decide({
       run: runOf(run),
       entries,
@@ -237,7 +192,7 @@ async function act(input: PassInput, move: Extract<Move, { kind: 'act' }>): Prom
   input.onEffect?.(move.effect.kind);
   input.stopwatch.setRunning(run.metadata.uid ?? '', true);
   if (move.after !== undefined) run = await write({ ...input, run }, note(entriesOf(run), move.step, move.after), move);
-  const afterMs = input.pacer.pauseMs(run.metadata.uid ?? '', canonicalJson(move.effect));
+  const afterMs = input.pacer.pauseMs(run.metadata.uid ?? '', move.effect);
   return afterMs === 0 ? { kind: 'again', run } : { kind: 'wait', run, afterMs };
 }
 
@@ -343,20 +298,7 @@ async function rest(input: PassInput, move: Extract<Move, { kind: 'wait' | 'awai
 /** One status write; none when nothing would change. */
 async function write(input: PassInput, entries: readonly StepEntry[], move: Move): Promise<UpgradeRun> {
   const status = summarizeRun({ run: input.run, entries, move, epoch: input.epoch, now: input.now() });
-  if (canonicalJson(status) === canonicalJson(input.run.status ?? {})) return input.run;
+  if (isSameJson(status, input.run.status ?? {})) return input.run;
   if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
   return input.store.writeStatus(input.run, status);
-}
-
-export function contextOf(run: UpgradeRun): RunContext {
-  const { namespace = '', name, uid = '' } = run.metadata;
-  const account = run.spec.policy.serviceAccountName;
-  return {
-    namespace,
-    run: name,
-    runUID: uid,
-    upgradeSet: run.spec.upgradeSet,
-    user: account === undefined ? undefined : `system:serviceaccount:${namespace}:${account}`,
-    handles: mergeHandles(run.spec, run.status?.steps ?? []),
-  };
 }

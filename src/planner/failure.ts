@@ -286,5 +286,7 @@ export function endRun(
     operation: '',
   };
   const verdict = evaluateCleanup(contextOf(input, { step: cleanup, entry }));
-  return verdict.kind === 'act' || verdict.kind === 'record' ? toMove(cleanup, verdict) : { kind: 'finish', phase, reason, message };
+  return verdict.kind === 'act' || verdict.kind === 'record'
+    ? toMove(cleanup, verdict)
+    : { kind: 'finish', phase, reason, message };
 }

@@ -1,6 +1,6 @@
 /** Questions about the journal: pure readings of `UpgradeRun.status.steps` beside the plan. */
 import type { Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
-import { releasedKey, servedKey, snapshotKey } from './steps/keys.ts';
+import { servedKey } from './steps/keys.ts';
 
 export type Handles = Readonly<Record<string, string>>;
 
@@ -16,13 +16,6 @@ export function journalOf(spec: UpgradeRunSpec, entries: readonly StepEntry[]): 
 /** Everything written down so far; later steps win over earlier ones, the journal over the plan. */
 export function mergeHandles(spec: UpgradeRunSpec, entries: readonly StepEntry[]): Handles {
   return Object.assign({}, spec.handles, ...entries.map((entry) => entry.handles ?? {})) as Handles;
-}
-
-/** Snapshots that are still the way back, sorted. */
-export function keptSnapshots(handles: Handles): string[] {
-  const prefix = snapshotKey('');
-  const names = Object.entries(handles).flatMap(([key, name]) => (key.startsWith(prefix) ? [name] : []));
-  return names.filter((name) => handles[releasedKey(name)] === undefined).toSorted();
 }
 
 /** Has the step begun? */

@@ -5,15 +5,7 @@ import { journalOf, mergeHandles, type Handles } from './journal.ts';
 import { membersOf, membersOfPool, workloadsOf } from './members.ts';
 import { settingKey, workloadKey, type ObservationScope } from './observed.ts';
 import { settingChanges } from './steps/configure.ts';
-import {
-  claimsKey,
-  drainedKey,
-  lockedKey,
-  revisionKey,
-  settingsKey,
-  snapshotKey,
-  unlockedKey,
-} from './steps/keys.ts';
+import { claimsKey, drainedKey, lockedKey, revisionKey, settingsKey, snapshotKey, unlockedKey } from './steps/keys.ts';
 import { lockablesOf, lockedSoFar } from './steps/locks.ts';
 import { probeRequests } from './steps/probe.ts';
 import { restorableClaims } from './steps/restore-snapshot.ts';

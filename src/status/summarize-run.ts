@@ -3,13 +3,14 @@ import { mergeConditions, type WantedCondition } from '../api/conditions.ts';
 import type { Blocker, HandedOver, RunPhase, StepEntry, UpgradeRun, UpgradeRunStatus } from '../api/upgrade-run.ts';
 import { currentStep } from '../planner/decision.ts';
 import { choicesAfter, groupsAtStake } from '../planner/failure.ts';
-import { keptSnapshots, mergeHandles, recordOf } from '../planner/journal.ts';
+import { mergeHandles, recordOf } from '../planner/journal.ts';
 import { membersOf } from '../planner/members.ts';
 import type { Move } from '../planner/move.ts';
+import { retainedObjects } from '../planner/retention.ts';
 import { heldMembers } from '../planner/scope.ts';
 import { drainedKey } from '../planner/steps/keys.ts';
 import type { EpochMs } from '../shared/clock.ts';
-import { formatInstant } from '../shared/instant.ts';
+import { formatInstant, parseInstant } from '../shared/instant.ts';
 import { computeClocks, computeProgress } from './clocks.ts';
 
 export interface SummaryInput {
@@ -59,12 +60,13 @@ export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
     steps: entries,
     // Written on transitions only: an ETA that moves with every pass would be a write with every pass.
     progress: moved || previous.progress === undefined ? computeProgress(run.spec, entries, now) : previous.progress,
-    clocks: moved || previous.clocks === undefined ? computeClocks(run.spec, entries, now) : previous.clocks,
+    clocks:
+      moved || isEnded(phase) || previous.clocks === undefined ? computeClocks(run.spec, entries, now) : previous.clocks,
     ...(blockers.length === 0 ? {} : { blockers }),
     service: serviceOf(input),
     ...choicesOf(input, phase),
     ...handedOverOf(input, phase),
-    ...retainedOf(run, entries),
+    ...retainedOf(run, entries, isEnded(phase) ? (previous?.finished ?? formatInstant(now)) : undefined),
     ...(failed === undefined
       ? {}
       : {
@@ -182,9 +184,23 @@ function handedOverOf({ run, entries }: SummaryInput, phase: RunPhase): { handed
   return list.length === 0 ? {} : { handedOver: list.slice(0, 256) };
 }
 
-function retainedOf(run: UpgradeRun, entries: readonly StepEntry[]): Pick<UpgradeRunStatus, 'retained'> {
-  const names = keptSnapshots(mergeHandles(run.spec, entries));
-  return names.length === 0 ? {} : { retained: names.map((name) => ({ kind: 'VolumeSnapshot' as const, name })) };
+/** The status of a run that has ended and has let go of one more object: nothing else changes any more. */
+export function summarizeRelease(run: UpgradeRun, entries: readonly StepEntry[]): UpgradeRunStatus | undefined {
+  if (run.status === undefined) return undefined;
+  const { retained: _, ...rest } = run.status;
+  return { ...rest, steps: [...entries], ...retainedOf(run, entries, rest.finished) };
+}
+
+function retainedOf(
+  run: UpgradeRun,
+  entries: readonly StepEntry[],
+  finished: string | undefined,
+): Pick<UpgradeRunStatus, 'retained'> {
+  const retained = retainedObjects(
+    { spec: run.spec, entries },
+    finished === undefined ? undefined : parseInstant(finished),
+  );
+  return retained.length === 0 ? {} : { retained };
 }
 
 /** The run as the planner takes it. */

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Pacer } from '../../src/engine/pacer.ts';
-import { runPass, type PassInput } from '../../src/engine/pass.ts';
+import type { PassInput } from '../../src/engine/input.ts';
+import { runPass } from '../../src/engine/pass.ts';
 import { Stopwatch } from '../../src/engine/stopwatch.ts';
 import type { EffectOf, Operation } from '../../src/drivers/contract.ts';
 import { silentLogger } from '../../src/shared/logger.ts';

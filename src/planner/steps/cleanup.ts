@@ -1,19 +1,19 @@
 /** Gives the locks back, and the snapshots when somebody signed off. Last step of every plan, and what every ending runs. Source: design 5.8. */
-import { keptSnapshots } from '../journal.ts';
 import { workloadKey } from '../observed.ts';
+import { retainedSnapshots } from '../retention.ts';
 import { releasedKey, signedOffKey, unlockedKey } from './keys.ts';
 import { lockablesOf, lockedSoFar, lockProgress, type Lockable } from './locks.ts';
 import { done, type StepContext, type StepVerdict } from '../verdict.ts';
 
 export function evaluateCleanup(context: StepContext): StepVerdict {
   const { spec } = context.run;
-  const kept = context.handles[signedOffKey] === undefined ? undefined : keptSnapshots(context.handles)[0];
+  const signedOffBy = context.handles[signedOffKey];
+  const [kept] = signedOffBy === undefined ? [] : retainedSnapshots(spec, context.handles);
   if (kept !== undefined) {
-    const because = `signed off by ${context.handles[signedOffKey] ?? ''}: ${kept} is no longer the way back`;
     return {
       kind: 'act',
       effect: { kind: 'ReleaseRetained', object: { kind: 'VolumeSnapshot', name: kept } },
-      because,
+      because: `signed off by ${signedOffBy ?? ''}: ${kept} is no longer the way back`,
       after: { [releasedKey(kept)]: 'yes' },
     };
   }

@@ -11,10 +11,12 @@ export type Lockable =
 
 /** One order for all runs: two that lock the same groups in two orders would wait for each other for ever. */
 export function lockablesOf(spec: UpgradeRunSpec, groups: readonly string[]): Lockable[] {
-  return groups.toSorted().flatMap((group) => [
-    { kind: 'group', group } as const,
-    ...workloadsOf(groupOf(spec, group)).map((workload) => ({ kind: 'workload', workload }) as const),
-  ]);
+  return groups
+    .toSorted()
+    .flatMap((group) => [
+      { kind: 'group', group } as const,
+      ...workloadsOf(groupOf(spec, group)).map((workload) => ({ kind: 'workload', workload }) as const),
+    ]);
 }
 
 /** How many of them this attempt has done, as the journal says: only the next one has to be looked at. */

@@ -1,0 +1,58 @@
+/** What one pass over a run is made from, and what it answers. */
+import type { UpgradeRun, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
+import type { Drivers, RunContext } from '../drivers/contract.ts';
+import type { RunIntent } from '../planner/decision.ts';
+import { mergeHandles } from '../planner/journal.ts';
+import type { ValidDecision } from '../planner/verdict.ts';
+import type { EpochMs } from '../shared/clock.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { Pacer } from './pacer.ts';
+import type { Stopwatch } from './stopwatch.ts';
+
+/** Where the journal lives. */
+export interface RunStore {
+  /** Replaces the status under the run's resourceVersion. @throws RetryError Conflict - somebody wrote in between */
+  writeStatus(run: UpgradeRun, status: UpgradeRunStatus): Promise<UpgradeRun>;
+  /** Creates the run beside `previous`, for the same set; the one that is there when the name is taken. */
+  createRun(previous: UpgradeRun, name: string, spec: UpgradeRunSpec): Promise<UpgradeRun>;
+  /** The run with this name; undefined when there is none. */
+  findRun(beside: UpgradeRun, name: string): Promise<UpgradeRun | undefined>;
+}
+
+export interface PassInput {
+  readonly run: UpgradeRun;
+  readonly drivers: Drivers;
+  readonly store: RunStore;
+  readonly stopwatch: Stopwatch;
+  readonly pacer: Pacer;
+  /** API server's time. */
+  readonly now: () => EpochMs;
+  readonly decisions: readonly ValidDecision[];
+  readonly intent: RunIntent;
+  /** Lease transitions: which leader this is. */
+  readonly epoch: number;
+  /** Is this process still the leader, by its own clock? Asked right before every effect. */
+  readonly mayAct: () => boolean;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Told after each effect, for metrics. */
+  readonly onEffect?: (kind: string) => void;
+}
+
+export type PassOutcome =
+  | { readonly kind: 'again'; readonly run: UpgradeRun }
+  | { readonly kind: 'wait'; readonly run: UpgradeRun; readonly afterMs: number }
+  | { readonly kind: 'ended'; readonly run: UpgradeRun };
+
+export function contextOf(run: UpgradeRun): RunContext {
+  const { namespace = '', name, uid = '' } = run.metadata;
+  const account = run.spec.policy.serviceAccountName;
+  return {
+    namespace,
+    run: name,
+    runUID: uid,
+    upgradeSet: run.spec.upgradeSet,
+    user: account === undefined ? undefined : `system:serviceaccount:${namespace}:${account}`,
+    handles: mergeHandles(run.spec, run.status?.steps ?? []),
+  };
+}
