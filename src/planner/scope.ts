@@ -43,6 +43,7 @@ export function mergeScopes(a: ObservationScope, b: ObservationScope): Observati
     snapshots: both(a.snapshots, b.snapshots, ({ snapshot }) => snapshot),
     restores: both(a.restores, b.restores, ({ claim }) => claim),
     probes: both(a.probes, b.probes, (id) => id),
+    databaseJobs: both(a.databaseJobs, b.databaseJobs, ({ id }) => id),
     saved: both(a.saved, b.saved, ({ name }) => name),
     settings: both(a.settings, b.settings, settingKey),
   };
@@ -55,6 +56,7 @@ const empty: ObservationScope = {
   snapshots: [],
   restores: [],
   probes: [],
+  databaseJobs: [],
   saved: [],
   settings: [],
 };
