@@ -13,6 +13,7 @@ import { createElector } from './kube/leader.ts';
 import { runManager } from './kube/manager.ts';
 import { startHealthServer } from './kube/server.ts';
 import { systemClock } from './kube/system-clock.ts';
+import { createReachability } from './kube/reachability.ts';
 import { createTransport } from './kube/transport.ts';
 import { createWatcher } from './kube/watcher.ts';
 import { createLogger } from './observability/logger.ts';
@@ -65,7 +66,8 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
   });
   const random = Math.random;
   const elects = values['leader-election'] !== 'false';
-  const electorClient = createClient({ transport, clock, logger, lane: 'watches' });
+  const reachability = createReachability(clock);
+  const electorClient = createClient({ transport, clock, logger, lane: 'watches', onCall: reachability.called });
   const elector = createElector({
     client: electorClient,
     lease: { namespace: ownNamespace, name: 'belay-controller' },
@@ -88,8 +90,11 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
     instance: identity,
   });
   const metrics = createMetrics({ sets: () => caches.upgradeSets.list().map(sampleOf), isLeader, version });
-  called = metrics.called;
-  const drivers = createDrivers({ client, clock, logger });
+  called = (facts) => {
+    metrics.called(facts);
+    reachability.called(facts);
+  };
+  const drivers = createDrivers({ client, clock, logger, steadyForMs: reachability.steadyForMs });
   const abort = new AbortController();
   const context: ControllerContext = {
     client,

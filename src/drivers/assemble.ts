@@ -12,6 +12,8 @@ export interface DriverParts {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** For how long the API server has answered without a break. */
+  readonly steadyForMs?: () => number;
 }
 
 export { createPreflightChecks } from './preflight.ts';

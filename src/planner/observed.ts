@@ -80,6 +80,8 @@ export interface PoolObservation {
   /** When nothing counts connections: how long to wait after the last member left rotation. */
   readonly settleMs: number;
   readonly countsConnections: boolean;
+  /** How long nodes may still send users where they were before the API server was away; absent where none do. */
+  readonly lagMs?: number;
 }
 
 export interface SnapshotObservation {

@@ -163,6 +163,16 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'a drain ends although the nodes may not have heard of it',
+    file: 'src/planner/steps/drain.ts',
+    find: 'if (lagMs > 0) {',
+    replace: 'if (lagMs < 0) {',
+    test: {
+      file: 'test/unit/planner-rules.test.ts',
+      name: 'S-38: nobody counts as drained while nodes may not have heard of it',
+    },
+  },
+  {
     name: 'a hold is relied on without having been seen to work',
     file: 'src/drivers/pools/hold.ts',
     find: 'return made.metadata.labels?.[poolLabel] === undefined',

@@ -210,6 +210,11 @@ describe('rules of the steps', () => {
       { pool: pool([member('a', { ...out, connections: { known: false, why: 'no answer' } }), member('b')]) },
       'wait Draining',
     ],
+    'S-38: nobody counts as drained while nodes may not have heard of it': [
+      { action: 'Drain', group: 'a', handles: { 'drained/users/a-app': 'ours' } },
+      { pool: pool([member('a', out), member('b')], { lagMs: 20_000 }) },
+      'wait Settling',
+    ],
     'nothing that serves is stopped': [{ action: 'Stop', group: 'a' }, {}, 'wait StillServing'],
     'a snapshot that is ready but not verified is waited for': [
       { action: 'Snapshot', group: 'a', handles: wayBack },

@@ -7,7 +7,33 @@ import { parseDuration } from '../../shared/duration.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { EffectOf, Operation, RunContext } from '../contract.ts';
 
+/** One process of the load balancer, for `Pool.status.instances`. */
+export interface InstanceLook {
+  readonly address: string;
+  readonly reachable: boolean;
+  /** Empty when not known. */
+  readonly version: string;
+  /** Why it is not reachable; empty when it is. */
+  readonly message: string;
+}
+
+/** What a kind of load balancer with processes of its own adds to a look. */
+export interface InspectedPool extends PoolObservation {
+  readonly instances: readonly InstanceLook[];
+}
+
+/** The processes behind a look; none where the load balancer is the cluster itself. */
+export function instancesOf(seen: PoolObservation): readonly InstanceLook[] {
+  return isInspected(seen) ? seen.instances : [];
+}
+
+function isInspected(seen: PoolObservation): seen is InspectedPool {
+  return 'instances' in seen;
+}
+
 export interface PoolDriverOptions {
+  /** For how long the API server has answered without a break. Default: always. */
+  readonly steadyForMs?: () => number;
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly logger: Logger;

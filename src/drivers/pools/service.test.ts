@@ -65,9 +65,19 @@ describe('service pool', () => {
         minServing: 1,
         settleMs: 10_000,
         countsConnections: false,
+        lagMs: 0,
       },
     );
     assert.equal(seen.members[0]?.connections.known, false, 'unknown is not zero');
+  });
+
+  it('S-38: says how long nodes may lag behind after the API server was away', async () => {
+    const scene = servicePool();
+    const lagAfter = async (steadyMs: number): Promise<number | undefined> => {
+      const driver = createPoolDriver({ ...scene, logger: silentLogger, steadyForMs: () => steadyMs });
+      return (await driver.observe(context(), 'web', [first, second], never)).lagMs;
+    };
+    assert.deepEqual([await lagAfter(0), await lagAfter(45_000), await lagAfter(90_000)], [60_000, 15_000, 0]);
   });
 
   it('is drained only after the endpoints have converged, with the pod untouched (S-17)', async () => {

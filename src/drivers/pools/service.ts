@@ -22,6 +22,9 @@ export const intentAnnotation = 'belay.dev/pool-intent';
 /** A written hold that still does not work after this time is one that never will. */
 const holdBoundMs = 30_000;
 
+/** A node asks a server that was away again after at most this long: client-go's longest pause, doubled by its jitter. */
+const relearnMs = 60_000;
+
 interface Parts {
   readonly client: KubeClient;
   readonly clock: Clock;
@@ -29,16 +32,18 @@ interface Parts {
   readonly support: ReturnType<typeof createHoldSupport>;
   /** When each hold was first seen not to work. */
   readonly doubts: Map<string, number>;
+  readonly steadyForMs: () => number;
 }
 
 /** Kubernetes Services whose selector names the pool label; design 4.1. */
-export function createServicePools({ client, clock }: PoolDriverOptions): PoolKind {
+export function createServicePools({ client, clock, steadyForMs }: PoolDriverOptions): PoolKind {
   const parts: Parts = {
     client,
     clock,
     caller: createMemberCaller(clock),
     support: createHoldSupport(client, clock),
     doubts: new Map(),
+    steadyForMs: steadyForMs ?? (() => relearnMs),
   };
   return {
     observe: (context, pool, members, signal) => observe(parts, context, pool, members, signal),
@@ -111,6 +116,7 @@ async function observe(
     minServing: pool.spec.minServing,
     settleMs: parseDuration(pool.spec.drain.settle),
     countsConnections: pool.spec.drain.connections !== undefined,
+    lagMs: Math.max(0, relearnMs - parts.steadyForMs()),
   };
 }
 

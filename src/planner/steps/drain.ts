@@ -101,6 +101,11 @@ function letGo(context: StepContext, members: readonly SeenMember[]): StepVerdic
   );
   const uncounted = members.filter((member) => !member.pool.countsConnections);
   if (open.length > 0) return connectionsLeft(context, open);
+  const lagMs = Math.max(0, ...members.map((member) => member.pool.lagMs ?? 0));
+  if (lagMs > 0) {
+    const message = 'out of rotation; the API server was away a moment ago, so nodes may not have heard of it yet';
+    return { kind: 'wait', afterMs: lagMs, reason: 'Settling', message };
+  }
   const since = context.handles[outKey(context.entry.operation)];
   if (uncounted.length > 0 && since === undefined) {
     return {
