@@ -2,10 +2,10 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import type { UpgradeSet } from './api/upgrade-set.ts';
 import { assembleControllers, createCaches } from './controllers/assemble.ts';
 import type { ControllerContext } from './controllers/context.ts';
 import { createDrivers, createPreflightChecks } from './drivers/assemble.ts';
+import { watchConnections } from './drivers/pools/connection-watch.ts';
 import { createClient } from './kube/client.ts';
 import { createCredentialSource } from './kube/credentials.ts';
 import { createEventRecorder } from './kube/events.ts';
@@ -17,7 +17,9 @@ import { createReachability } from './kube/reachability.ts';
 import { createTransport } from './kube/transport.ts';
 import { createWatcher } from './kube/watcher.ts';
 import { createLogger } from './observability/logger.ts';
-import { createMetrics, type SetSample } from './observability/metrics.ts';
+import { createMetrics } from './observability/metrics.ts';
+import { effectKinds, rollbackReasons } from './status/metric-labels.ts';
+import { sampleSets } from './status/samples.ts';
 import { simulate } from './cli/simulate.ts';
 
 const version = '0.1.0';
@@ -89,12 +91,24 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
     controller: 'belay.dev/controller',
     instance: identity,
   });
-  const metrics = createMetrics({ sets: () => caches.upgradeSets.list().map(sampleOf), isLeader, version });
+  const made = createDrivers({ client, clock, logger, steadyForMs: reachability.steadyForMs });
+  const { pools, connectionsOf } = watchConnections(made.pools);
+  const drivers = { ...made, pools };
+  const now = (): number => clock.now() + correction(client.clockSkewMs());
+  const metrics = createMetrics({
+    sets: () =>
+      sampleSets({ sets: caches.upgradeSets.list(), runs: caches.upgradeRuns.list(), now: now(), connectionsOf }),
+    suites: () =>
+      caches.probeSuites.list().map(({ metadata }) => ({ namespace: metadata.namespace ?? '', name: metadata.name })),
+    effectKinds,
+    rollbackReasons,
+    isLeader,
+    version,
+  });
   called = (facts) => {
     metrics.called(facts);
     reachability.called(facts);
   };
-  const drivers = createDrivers({ client, clock, logger, steadyForMs: reachability.steadyForMs });
   const abort = new AbortController();
   const context: ControllerContext = {
     client,
@@ -102,7 +116,7 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
     drivers,
     preflight: createPreflightChecks({ client, pools: drivers.pools }),
     clock,
-    now: () => clock.now() + correction(client.clockSkewMs()),
+    now,
     leader: { mayAct: isLeader, epoch: () => (elects ? (elector.epoch() ?? 0) : 0) },
     announcer: {
       announce: (object, type, reason, action, note) =>
@@ -120,6 +134,7 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
     context,
     caches,
     metrics: metrics.controller,
+    counters: metrics,
     abortSignal: abort.signal,
   });
   const synced = (): boolean => Object.values(caches).every((cache) => cache.hasSynced());
@@ -157,18 +172,6 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
 /** The `Date` header counts whole seconds: a smaller difference is rounding, and following it would make times jump. */
 function correction(skewMs: number | undefined): number {
   return skewMs !== undefined && Math.abs(skewMs) > 2_000 ? skewMs : 0;
-}
-
-function sampleOf(set: UpgradeSet): SetSample {
-  const { status } = set;
-  return {
-    namespace: set.metadata.namespace ?? '',
-    name: set.metadata.name,
-    phase: status?.phase ?? 'Pending',
-    stepsDone: status?.progress?.done ?? 0,
-    stepsTotal: status?.progress?.total ?? 0,
-    blocked: (status?.blockers ?? []).length > 0,
-  };
 }
 
 void main(process.argv.slice(2)).then((code) => process.exit(code));

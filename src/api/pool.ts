@@ -82,10 +82,12 @@ export const poolStatus = c.object('status is what the controller last saw in th
   total: c.integer('total is how many members there are.', 0, 1024).optional(),
   instances: c
     .atomicList(
-      'instances are the processes of the load balancer.',
+      'instances are the processes of the load balancer, in the order of spec; written when an answer changed.',
       c.object('One process.', {
         address: c.nonEmpty('address is where it is reached.', 256),
-        reachable: c.boolean('reachable says whether it answered.'),
+        reachable: c.boolean('reachable says whether it answered, at admin level.'),
+        version: c.text('version is the version it reports, while it is reachable.', 64).optional(),
+        since: c.instant('since is when it was first seen as it is shown here.').optional(),
         message: c.text('message is what went wrong.').optional(),
       }),
       { max: 16 },
@@ -102,12 +104,17 @@ export const poolStatus = c.object('status is what the controller last saw in th
         }),
         connections: c
           .integer(
-            'connections are the open connections; absent where nothing counts them.',
+            'connections are the open connections of a member that is out of rotation; absent for others, which would change at every look, and where nothing counts them.',
             0,
             Number.MAX_SAFE_INTEGER,
           )
           .optional(),
-        drainedBy: c.text('drainedBy is who took it out: "run/NAME" or "Person".', 128).optional(),
+        drainedBy: c
+          .text(
+            'drainedBy is who took it out of rotation: "run/NAME", which puts it back or hands it over, or "Person", who has to.',
+            128,
+          )
+          .optional(),
         message: c.text('message is what stands out.').optional(),
       }),
       { max: 1024 },

@@ -159,9 +159,10 @@ const tls = c.object('tls passes when a TLS handshake succeeds and its result is
 const interval = 'interval is the time from the start of one try to the next. Default "10s".';
 const success = 'success is how many passes in a row make the verdict "passed". Default 1.';
 const failure = 'failure is how many failures in a row make the verdict "failed". Default 3.';
-const errors = 'errors is how many tries in a row may have no answer at all before the verdict is "failed". Default 5.';
+const errors =
+  'errors is how many tries in a row may have no answer at all before the verdict is "unknown": that says nothing about the release, but it is no pass, and the step fails with ProbeUnanswered. Default 5.';
 const deadline =
-  'deadline is when the verdict is "failed" whatever happened, counted from the first try. Default "5m".';
+  'deadline is when the verdict is "unknown" where none was reached, counted from the first try: no answer is neither a pass nor a failure, and the step fails with ProbeUnanswered. Default "5m".';
 
 const probe = c.object(
   'One test. Exactly one of http, tcp, tls, job; further kinds of tests are added as further members.',

@@ -27,7 +27,9 @@ import type { KubeClient, KubeObject, KubeWatcher, ObjectName, Resource } from '
 import type { Logger } from '../shared/logger.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import type { Caches, ControllerContext } from './context.ts';
-import { reconcileDecision, reconcileGroup, reconcilePackage, reconcilePool } from './reconcile-objects.ts';
+import { reconcileDecision, reconcileGroup, reconcilePackage } from './reconcile-objects.ts';
+import { reconcilePool } from './pool-status.ts';
+import { closingProbes, countVerdict, watchRuns, type RunCounters } from './run-watch.ts';
 import { reconcileRun } from './reconcile-run.ts';
 import { reconcileSet } from './reconcile-set.ts';
 
@@ -101,17 +103,26 @@ export interface AssembleOptions extends Watching {
   readonly caches: OwnCaches;
   readonly metrics: (controller: string) => ControllerMetrics;
   readonly abortSignal: AbortSignal;
+  /** Told what runs did. */
+  readonly counters?: RunCounters;
 }
 
 /** The controllers, to be run while leading. */
 export function assembleControllers(options: AssembleOptions): Runnable[] {
-  const runQueue = createQueue({ clock: options.clock, maxBackoffMs: 30_000 });
+  const metrics = options.metrics('upgraderun');
+  const runQueue = newQueue(options, metrics, 30_000);
+  const { probes } = options.context.drivers;
   return [
     ...wakers(options, runQueue),
-    runsController(options, runQueue),
+    watchRuns(options.caches.upgradeRuns, probes, options.counters ?? {}),
+    closingProbes(runsController(options, runQueue, metrics), probes),
     setController(options),
     ...objectControllers(options),
   ];
+}
+
+function newQueue({ clock }: Watching, { queue }: ControllerMetrics, maxBackoffMs: number): Queue {
+  return createQueue({ clock, maxBackoffMs, ...(queue === undefined ? {} : { metrics: queue }) });
 }
 
 function activeRuns(caches: OwnCaches, namespace: string): UpgradeRun[] {
@@ -126,7 +137,9 @@ function wakers(options: AssembleOptions, queue: Queue): Runnable[] {
   };
   context.drivers.probes.onChange((id) => {
     const run = caches.upgradeRuns.list().find((candidate) => candidate.metadata.uid === id.split('/')[0]);
-    if (run !== undefined) queue.add(objectKeyOf(run.metadata));
+    if (run === undefined) return;
+    queue.add(objectKeyOf(run.metadata));
+    countVerdict(run, context.drivers.probes, options.counters ?? {}, id);
   });
   return [
     ...wakeOn(options, pods, wake),
@@ -140,7 +153,8 @@ function wakers(options: AssembleOptions, queue: Queue): Runnable[] {
 
 interface ControllerParts {
   readonly name: string;
-  readonly queue?: Queue;
+  /** Default: a new one. */
+  readonly queue?: { readonly queue: Queue; readonly metrics: ControllerMetrics };
   readonly watches: Watch[];
   readonly concurrency?: number;
   readonly reconcile: (name: ObjectName, signal: AbortSignal, logger: Logger) => Promise<ReconcileResult>;
@@ -148,8 +162,9 @@ interface ControllerParts {
 
 function controller(options: AssembleOptions, parts: ControllerParts): Runnable {
   const { clock, logger, abortSignal } = options;
-  const { name, watches, concurrency = 1, queue = createQueue({ clock, maxBackoffMs: 60_000 }) } = parts;
-  const metrics = options.metrics(name);
+  const { name, watches, concurrency = 1 } = parts;
+  const metrics = parts.queue?.metrics ?? options.metrics(name);
+  const queue = parts.queue?.queue ?? newQueue(options, metrics, 60_000);
   return {
     name: `controller ${name}`,
     run: (signal) =>
@@ -185,12 +200,12 @@ function isWanted(object: KubeObject, old: KubeObject): boolean {
   return generation !== old.metadata.generation || deletionTimestamp !== old.metadata.deletionTimestamp;
 }
 
-function runsController(options: AssembleOptions, queue: Queue): Runnable {
+function runsController(options: AssembleOptions, queue: Queue, metrics: ControllerMetrics): Runnable {
   const { caches, context, clock } = options;
   const memory = { stopwatch: new Stopwatch(() => clock.monotonic()), pacer: new Pacer() };
   return controller(options, {
     name: 'upgraderun',
-    queue,
+    queue: { queue, metrics },
     concurrency: 8,
     watches: [
       watchCache(caches.upgradeRuns, (run) => [
@@ -256,6 +271,13 @@ function objectControllers(options: AssembleOptions): Runnable[] {
             group.spec.servers.flatMap((server) => (server.pools ?? []).map((pool) => keyNear(group, pool.name))),
           isWanted,
         ),
+        watchCache(
+          caches.upgradeRuns,
+          (run) => run.spec.pools.map((pool) => keyNear(run, pool.name)),
+          (run, old) => run.status?.step !== old.status?.step || run.status?.phase !== old.status?.phase,
+        ),
+        // Wakes nothing, but has to be there: it tells which run a set is at.
+        watchCache(caches.upgradeSets, () => []),
       ],
       reconcile: (name, signal) => reconcilePool(context, name, signal),
     }),

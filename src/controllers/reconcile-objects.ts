@@ -1,39 +1,21 @@
-/** What the controller says about objects that people write: decisions, groups, pools, packages and suites. */
-import { mergeConditions, type WantedCondition } from '../api/conditions.ts';
+/** What the controller says about objects that people write: decisions, groups and packages. */
+import { mergeConditions } from '../api/conditions.ts';
 import type { DecisionStatus } from '../api/decision.ts';
-import { decodeDecision, decodePackage, decodePool, decodeServerGroup, decodeUpgradeRun } from '../api/decode.ts';
-import type { PoolStatus } from '../api/pool.ts';
-import { decisions, packages, pools, serverGroups } from '../api/resources.ts';
+import { decodeDecision, decodePackage, decodeServerGroup, decodeUpgradeRun } from '../api/decode.ts';
+import { decisions, packages, serverGroups } from '../api/resources.ts';
 import type { ServerGroup, ServerGroupStatus } from '../api/server-group.ts';
-import type { RunContext } from '../drivers/contract.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
 import { deployments, statefulSets } from '../kube/resources.ts';
 import { patchStatus } from '../kube/status.ts';
 import type { ObjectName } from '../kube/types.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { isEnded } from '../status/summarize-run.ts';
+import { readyConditions } from './conditions.ts';
 import type { ControllerContext } from './context.ts';
-import { membersIn, runs } from './facts.ts';
+import { runs } from './facts.ts';
 import { validDecisions, voidReason } from './reconcile-run.ts';
 
-/** Pools have no watch: their status is looked at again this often while somebody names them. */
-const poolMs = 30_000;
-
 const settled: ReconcileResult = { kind: 'settled' };
-
-function conditionsOf(
-  ready: boolean,
-  reason: string,
-  message: string,
-  generation: number | undefined,
-): WantedCondition[] {
-  const said = { reason, message, observedGeneration: generation ?? 1 };
-  return [
-    { type: 'Ready', status: ready ? 'True' : 'False', ...said },
-    { type: 'Reconciling', status: 'False', ...said },
-    { type: 'Stalled', status: 'False', ...said },
-  ];
-}
 
 export async function reconcileDecision(context: ControllerContext, name: ObjectName): Promise<ReconcileResult> {
   const cached = context.caches.decisions.get(name);
@@ -44,7 +26,7 @@ export async function reconcileDecision(context: ControllerContext, name: Object
   if (decision.status?.phase === 'Accepted') return settled;
   const conditions = mergeConditions(
     decision.status?.conditions,
-    conditionsOf(phase === 'Accepted', phase, message, decision.metadata.generation),
+    readyConditions(phase === 'Accepted', phase, message, decision.metadata.generation),
     formatInstant(context.now()),
   );
   await patchStatus(context.client, decisions, decision, {
@@ -131,7 +113,7 @@ async function groupStatus(
     observedGeneration: group.metadata.generation ?? 1,
     conditions: mergeConditions(
       group.status?.conditions,
-      conditionsOf(ready, reason, message, group.metadata.generation),
+      readyConditions(ready, reason, message, group.metadata.generation),
       formatInstant(context.now()),
     ),
     phase: lock !== undefined ? 'Upgrading' : ready ? 'Ready' : 'Degraded',
@@ -151,40 +133,6 @@ function serverState(
   return seen.ready >= seen.replicas ? 'Running' : 'Degraded';
 }
 
-export async function reconcilePool(
-  context: ControllerContext,
-  name: ObjectName,
-  signal: AbortSignal,
-): Promise<ReconcileResult> {
-  const cached = context.caches.pools.get(name);
-  if (cached === undefined) return settled;
-  const pool = decodePool(cached);
-  const { namespace = '' } = pool.metadata;
-  const members = membersIn(context.caches.serverGroups.list(namespace).map(decodeServerGroup), name.name);
-  const observer: RunContext = { namespace, run: '', runUID: '', upgradeSet: '', user: undefined, handles: {} };
-  const seen = await context.drivers.pools.observe(observer, name.name, members, signal);
-  const reachable = seen.reachable.known;
-  const message = seen.reachable.known ? 'the load balancer answers' : seen.reachable.why;
-  const status: PoolStatus = {
-    observedGeneration: pool.metadata.generation ?? 1,
-    conditions: mergeConditions(
-      pool.status?.conditions,
-      conditionsOf(reachable, reachable ? 'UpToDate' : 'PoolUnobservable', message, pool.metadata.generation),
-      formatInstant(context.now()),
-    ),
-    serving: seen.members.filter((member) => member.state === 'Serving').length,
-    total: seen.members.length,
-    // Connections are left out: they change at every look, and every look would be a write.
-    members: seen.members.map((member) => ({
-      name: member.member,
-      state: member.state,
-      ...(member.foreign === '' ? {} : { message: member.foreign }),
-    })),
-  };
-  await patchStatus(context.client, pools, pool, status, { signal });
-  return members.length === 0 ? settled : { kind: 'requeue', afterMs: poolMs };
-}
-
 export async function reconcilePackage(context: ControllerContext, name: ObjectName): Promise<ReconcileResult> {
   const cached = context.caches.packages.get(name);
   if (cached === undefined) return settled;
@@ -193,7 +141,7 @@ export async function reconcilePackage(context: ControllerContext, name: ObjectN
   const phase = withdrawn ? ('Withdrawn' as const) : ('Available' as const);
   const conditions = mergeConditions(
     package_.status?.conditions,
-    conditionsOf(
+    readyConditions(
       !withdrawn,
       withdrawn ? 'PackageWithdrawn' : 'UpToDate',
       withdrawn ? 'spec.withdrawn is true' : 'available',

@@ -7,7 +7,7 @@ import type { Cache, CacheReader } from './cache.ts';
 import { withDeadline } from './deadline.ts';
 import { objectKeyOf, objectNameOf } from './object-key.ts';
 import type { ObjectKey } from './object-key.ts';
-import type { Queue } from './queue.ts';
+import type { Queue, QueueMetrics } from './queue.ts';
 import type { KubeObject } from './types.ts';
 
 /** What a reconcile that did not throw wants next. */
@@ -20,8 +20,10 @@ export interface Watch {
   start(enqueue: (key: ObjectKey) => void): () => void;
 }
 
-/** For the controller_runtime_* metrics. */
+/** For the controller_runtime_* metrics, and the workqueue_* metrics of the controller's queue. */
 export interface ControllerMetrics {
+  /** Give it to the queue when that is made. */
+  readonly queue?: QueueMetrics;
   reconciled?(result: 'success' | 'requeue_after' | 'error', durationMs: number): void;
   terminalError?(): void;
   activeWorkers?(count: number): void;

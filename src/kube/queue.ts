@@ -2,6 +2,8 @@ import type { Clock } from '../shared/clock.ts';
 
 /** For the workqueue_* metrics; all methods are optional and must not throw. */
 export interface QueueMetrics {
+  /** Called once, when the queue is made: reads how long each key with a worker has been there, in milliseconds. */
+  attached?(workingForMs: () => readonly number[]): void;
   depth?(depth: number): void;
   added?(): void;
   retried?(): void;
@@ -36,8 +38,6 @@ export interface Queue {
   length(): number;
   /** How many keys are with workers. */
   active(): number;
-  /** Milliseconds each key with a worker has been there; for workqueue_unfinished_work_seconds. */
-  workingForMs(): number[];
   /** Refuses new keys, drops waiting ones, and resolves when no worker has a key. */
   shutDown(): Promise<void>;
 }
@@ -131,7 +131,6 @@ export function createQueue(options: QueueOptions): Queue {
     },
     length: () => ready.size,
     active: () => working.size,
-    workingForMs: () => [...working.values()].map((startedAt) => clock.monotonic() - startedAt),
     shutDown() {
       isShutDown = true;
       ready.clear();
@@ -143,5 +142,6 @@ export function createQueue(options: QueueOptions): Queue {
       return working.size === 0 ? Promise.resolve() : new Promise((resolve) => drained.push(resolve));
     },
   };
+  metrics.attached?.(() => [...working.values()].map((startedAt) => clock.monotonic() - startedAt));
   return queue;
 }

@@ -1,4 +1,5 @@
 /** From a spec and the facts to a run: an ordered list of steps that can be printed, approved and never changes. */
+import type { Database } from '../api/database.ts';
 import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
 import type { ProbeSuite } from '../api/probe-suite.ts';
@@ -8,6 +9,7 @@ import { runFormat } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import type { PastRun } from './journal.ts';
 import type { RollbackOrder } from './move.ts';
+import { computeDowntime } from './procedures/downtime.ts';
 import { computeRollback } from './procedures/rollback.ts';
 import { computeRolling } from './procedures/rolling.ts';
 import { isPooled } from './procedures/steps.ts';
@@ -20,6 +22,8 @@ export interface PlanInput {
   readonly groups: readonly ServerGroup[];
   readonly pools: readonly Pool[];
   readonly suites: readonly ProbeSuite[];
+  /** The one under all groups; undefined where none names one. */
+  readonly database?: Database | undefined;
   /** What was found out about the world, by workload key: containers and replicas. */
   readonly workloads: ReadonlyMap<
     string,
@@ -43,11 +47,14 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
   const unbalanced = whyUnbalanced(input, groups);
   const canHold = input.cannotHold.length === 0;
   const { spec } = input.set;
-  const steps = computeRolling({
+  const isMajor = input.package.spec.upgradeType === 'Major';
+  const { database } = input;
+  const steps = (isMajor ? computeDowntime : computeRolling)({
     groups,
     to: input.package.spec.version,
     canHold,
     loadBalanced: unbalanced === '',
+    database: database !== undefined,
     signOff: spec.signOff,
     timeouts: spec.timeouts ?? {},
   });
@@ -56,16 +63,19 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
     upgradeSet: input.set.metadata.name,
     upgradeSetUID: input.set.metadata.uid ?? '',
     purpose: 'Upgrade',
-    procedure: 'rolling',
+    procedure: isMajor ? 'downtime' : 'rolling',
     package: input.package.metadata.name,
     from: {
       ...(input.from === '' ? {} : { version: input.from }),
       ...(input.fromPackage === '' ? {} : { package: input.fromPackage }),
     },
-    to: { version: input.package.spec.version },
+    to: {
+      version: input.package.spec.version,
+      ...(input.package.spec.schema === undefined ? {} : { schema: input.package.spec.schema.version }),
+    },
     facts: {
       loadBalanced: unbalanced === '' ? 'Yes' : 'No',
-      interruption: unbalanced === '' ? 'None' : `Intermittent during the whole upgrade: ${unbalanced}`,
+      interruption: interruptionOf(isMajor, unbalanced),
       hold: canHold ? 'Policy' : 'AsStarted',
     },
     policy: {
@@ -75,6 +85,9 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
       ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
     },
     groups,
+    ...(database === undefined
+      ? {}
+      : { database: { name: database.metadata.name, uid: database.metadata.uid ?? '', spec: database.spec } }),
     suites: input.suites.map((suite) => ({ name: suite.metadata.name, spec: suite.spec })),
     pools: input.pools.map(freezePool),
     handles: {},
@@ -181,6 +194,15 @@ function freezePool(pool: Pool): RunPool {
   const { service, haproxy } = pool.spec;
   if (service !== undefined) return { name: pool.metadata.name, driver: 'service', target: service.name };
   return { name: pool.metadata.name, driver: 'haproxy', target: haproxy?.backend ?? '' };
+}
+
+/** What users will notice, in the words of the notice (001-28 … 001-31). */
+function interruptionOf(isMajor: boolean, unbalanced: string): string {
+  if (isMajor)
+    return unbalanced === ''
+      ? 'Unavailable while the schema is changed and the first group comes back'
+      : `Unavailable during the whole upgrade: ${unbalanced}`;
+  return unbalanced === '' ? 'None' : `Intermittent during the whole upgrade: ${unbalanced}`;
 }
 
 /** Why users will notice, in the words of the notice (001-17, 001-19, 001-31); empty when they will not. */

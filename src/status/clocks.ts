@@ -1,4 +1,4 @@
-import type { StepEntry, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
+import type { Marker, StepEntry, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
 import { journalOf } from '../planner/journal.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { formatDuration, parseDuration } from '../shared/duration.ts';
@@ -7,7 +7,7 @@ import { formatInstant, parseInstant } from '../shared/instant.ts';
 /** The vendor's rule for the announced time at risk (001-27, 001-30, 001-33). */
 const atRiskPerServerMs = 10 * 60_000;
 
-/** At-risk time announced and passed; a rolling upgrade has no downtime of its own. */
+/** Time at risk and declared downtime, announced and passed; a rolling upgrade has no downtime of its own. */
 export function computeClocks(
   spec: UpgradeRunSpec,
   entries: readonly StepEntry[],
@@ -15,17 +15,35 @@ export function computeClocks(
 ): NonNullable<UpgradeRunStatus['clocks']> {
   const servers = spec.groups.reduce((sum, group) => sum + group.servers.length, 0);
   const rows = journalOf(spec, entries);
-  const begins = rows.find((row) => row.step.marker === 'AtRiskBegins')?.entry.started;
-  const ends = rows.find((row) => row.step.marker === 'AtRiskEnds')?.entry.finished;
-  const actualMs =
-    begins === undefined ? undefined : (ends === undefined ? now : parseInstant(ends)) - parseInstant(begins);
+  const down = between(rows, 'DowntimeBegins', ['LimitedServiceRestored', 'FullServiceRestored']);
   return {
     atRisk: {
       planned: formatDuration(servers * atRiskPerServerMs),
-      ...(actualMs === undefined ? {} : { actual: wholeSeconds(actualMs) }),
+      ...actualOf(between(rows, 'AtRiskBegins', ['AtRiskEnds']), now),
     },
-    downtime: { planned: '0s' },
+    downtime: { planned: formatDuration(estimateOf(down)), ...actualOf(down, now) },
   };
+}
+
+type Rows = ReturnType<typeof journalOf>;
+
+/** From the step that begins it to the step that ends it, both included; to the last one where none does. */
+function between(rows: Rows, begin: Marker, ends: readonly Marker[]): Rows {
+  const first = rows.findIndex(({ step }) => step.marker === begin);
+  if (first < 0) return [];
+  const last = rows.findIndex(({ step }, index) => index >= first && step.marker && ends.includes(step.marker));
+  return rows.slice(first, last < 0 ? undefined : last + 1);
+}
+
+function actualOf(rows: Rows, now: EpochMs): { actual?: string } {
+  const begun = rows[0]?.entry.started;
+  if (begun === undefined) return {};
+  const ended = rows.at(-1)?.entry.finished;
+  return { actual: wholeSeconds((ended === undefined ? now : parseInstant(ended)) - parseInstant(begun)) };
+}
+
+function estimateOf(rows: Rows): number {
+  return rows.reduce((sum, { step }) => sum + (step.skip === undefined ? parseDuration(step.estimate) : 0), 0);
 }
 
 export function computeProgress(
@@ -35,10 +53,8 @@ export function computeProgress(
 ): NonNullable<UpgradeRunStatus['progress']> {
   const rows = journalOf(spec, entries);
   const over = rows.filter((row) => row.entry.state === 'Succeeded' || row.entry.state === 'Skipped');
-  const sum = (list: typeof rows): number =>
-    list.reduce((total, row) => total + (row.step.skip === undefined ? parseDuration(row.step.estimate) : 0), 0);
-  const all = sum(rows);
-  const left = all - sum(over);
+  const all = estimateOf(rows);
+  const left = all - estimateOf(over);
   const percent =
     all === 0 ? Math.trunc((100 * over.length) / Math.max(1, rows.length)) : Math.trunc((100 * (all - left)) / all);
   return {

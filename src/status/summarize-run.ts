@@ -61,7 +61,9 @@ export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
     // Written on transitions only: an ETA that moves with every pass would be a write with every pass.
     progress: moved || previous.progress === undefined ? computeProgress(run.spec, entries, now) : previous.progress,
     clocks:
-      moved || isEnded(phase) || previous.clocks === undefined ? computeClocks(run.spec, entries, now) : previous.clocks,
+      moved || isEnded(phase) || previous.clocks === undefined
+        ? computeClocks(run.spec, entries, now)
+        : previous.clocks,
     ...(blockers.length === 0 ? {} : { blockers }),
     service: serviceOf(input),
     ...choicesOf(input, phase),

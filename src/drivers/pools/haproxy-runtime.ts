@@ -8,6 +8,8 @@ export interface InstanceState {
   readonly pid: number;
   readonly startedAtSec: number;
   readonly uptimeSec: number;
+  /** As the process says, such as "3.2.1-1"; empty when it says none. */
+  readonly version: string;
   readonly level: string;
   readonly servers: ReadonlyMap<string, ServerState>;
 }
@@ -105,14 +107,15 @@ function ask(address: string, command: string, signal: AbortSignal): Promise<str
   });
 }
 
-function parseInfo(text: string): Pick<InstanceState, 'pid' | 'startedAtSec' | 'uptimeSec'> {
+function parseInfo(text: string): Pick<InstanceState, 'pid' | 'startedAtSec' | 'uptimeSec' | 'version'> {
   const field = (name: string): number => Number(new RegExp(`^${name}: *(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
   const pid = field('Pid');
   if (Number.isNaN(pid)) throw new Error(`no HAProxy answers here, or it says: ${text.trim().slice(0, 80)}`);
   const uptimeSec = field('Uptime_sec');
   // Start_time_sec is newer than some versions in use; without it the process id alone tells restarts apart.
   const startedAtSec = field('Start_time_sec');
-  return { pid, startedAtSec: Number.isNaN(startedAtSec) ? 0 : startedAtSec, uptimeSec };
+  const version = /^Version: *(\S+)/m.exec(text)?.[1] ?? '';
+  return { pid, startedAtSec: Number.isNaN(startedAtSec) ? 0 : startedAtSec, uptimeSec, version };
 }
 
 type Row = ReadonlyMap<string, string>;

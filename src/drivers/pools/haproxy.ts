@@ -1,13 +1,20 @@
 import type { Pool } from '../../api/pool.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import type { MemberRef } from '../../planner/effects.ts';
-import type { PoolObservation } from '../../planner/observed.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import { PauseError, RetryError, userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
 import { briefList } from '../marks.ts';
 import { findWorkload, isLive, podsOf } from '../pods.ts';
-import { type PoolDriverOptions, type PoolEffect, type PoolKind, isOurs, unreadable } from './kind.ts';
+import {
+  type InspectedPool,
+  type InstanceLook,
+  type PoolDriverOptions,
+  type PoolEffect,
+  type PoolKind,
+  isOurs,
+  unreadable,
+} from './kind.ts';
 import { readMembers } from './haproxy-members.ts';
 import {
   type InstanceState,
@@ -41,8 +48,8 @@ export function createHaproxyPools({ client, clock }: PoolDriverOptions): PoolKi
   };
 }
 
-/** What each process of the pool answers; for `Pool.status.instances`. */
-export async function lookAtInstances(runtime: Runtime, pool: Pool, signal: AbortSignal): Promise<Seen[]> {
+/** What each process of the pool answers. */
+async function lookAtInstances(runtime: Runtime, pool: Pool, signal: AbortSignal): Promise<Seen[]> {
   const { endpoints = [], backend = '' } = pool.spec.haproxy ?? {};
   return Promise.all(
     endpoints.map(async (address): Promise<Seen> => {
@@ -68,7 +75,7 @@ async function observe(
   pool: Pool,
   members: readonly MemberRef[],
   signal: AbortSignal,
-): Promise<PoolObservation> {
+): Promise<InspectedPool> {
   const seen = await lookAtInstances(parts.runtime, pool, signal);
   parts.memory.note(context, pool, seen);
   const away = seen.flatMap((instance) => ('why' in instance ? [instance.why] : []));
@@ -76,6 +83,7 @@ async function observe(
     minServing: pool.spec.minServing,
     settleMs: parseDuration(pool.spec.drain.settle),
     countsConnections: true,
+    instances: seen.map(toLook),
   };
   if (away.length > 0) return { ...unreadable(pool.metadata.name, members, briefList(away), pool.spec), ...known };
   return {
@@ -85,6 +93,13 @@ async function observe(
     members: members.map((member) => readMembers({ context, pool, member, seen, memory: parts.memory })),
     ...known,
   };
+}
+
+function toLook(seen: Seen): InstanceLook {
+  const { address } = seen;
+  return 'why' in seen
+    ? { address, reachable: false, version: '', message: seen.why }
+    : { address, reachable: true, version: seen.state.version, message: '' };
 }
 
 interface Change {

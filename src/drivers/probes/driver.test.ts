@@ -81,6 +81,31 @@ describe('probe driver', () => {
     assert.equal(asked, 1);
   });
 
+  it('stops runs nobody waits for: the request under way ends, and no listener hears of it', async () => {
+    const scene = cluster();
+    const asked = Promise.withResolvers<void>();
+    const gone = Promise.withResolvers<void>();
+    const { base } = await serve((incoming) => {
+      incoming.socket.on('close', () => gone.resolve());
+      asked.resolve();
+    });
+    const driver = createProbeDriver({ ...scene, logger: silentLogger });
+    const suite = suiteOf({ probes: [{ name: 'a', http: { url: base } }] });
+    const effect = { kind: 'RunProbes', request: request() } as const;
+    const heard: string[] = [];
+    driver.onChange((id) => heard.push(id));
+    await driver.request(operation(), effect, suite, never);
+    await asked.promise;
+    driver.end((id) => id.startsWith('another/'));
+    assert.equal(driver.observe(context(), 'run/probe/1/0').state, 'running');
+    driver.end((id) => id.startsWith('run/'));
+    assert.equal(driver.observe(context(), 'run/probe/1/0').state, 'absent');
+    await gone.promise;
+    await driver.close();
+    assert.deepEqual(heard, []);
+    await assert.rejects(driver.request(operation(), effect, suite, never), /closed/);
+  });
+
   it('fails after three failures in a row, and never shows a secret (S-21, S-42)', async () => {
     const { base } = await serve((incoming, response) => {
       response.statusCode = 500;

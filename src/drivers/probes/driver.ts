@@ -4,6 +4,7 @@ import type { ProbeObservation } from '../../planner/observed.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { EffectOf, Operation, ProbeDriver, RunContext } from '../contract.ts';
+import { ProbeNotWanted } from './not-wanted.ts';
 import { SuiteRun } from './suite-run.ts';
 
 export interface ProbeDriverOptions {
@@ -12,10 +13,23 @@ export interface ProbeDriverOptions {
   readonly logger: Logger;
 }
 
-/** A driver whose runs go on in the background until `close`. */
+/** A driver whose runs go on in the background until they are over, ended, or the driver is closed. */
 export interface ClosableProbeDriver extends ProbeDriver {
-  /** Ends all runs and resolves when they are over; nothing can be asked for afterwards. */
+  /**
+   * Stops and forgets the runs whose id `isOver` holds for: whoever asked has no use for the answer any more. Their
+   * Jobs are deleted, and no listener hears of them again.
+   */
+  end(isOver: (id: string) => boolean): void;
+  /**
+   * Stops all runs without a verdict and resolves when nothing of them goes on; nothing can be asked for afterwards.
+   * Jobs stay: another process may take them up again.
+   */
   close(): Promise<void>;
+}
+
+/** Is there something to stop? Drivers whose runs live elsewhere, such as simulated ones, have nothing. */
+export function isClosable(driver: ProbeDriver): driver is ClosableProbeDriver {
+  return 'close' in driver && 'end' in driver;
 }
 
 /** Runs that are over are known for so long as there are not more of them; asked for again, a forgotten one starts afresh. */
@@ -23,7 +37,7 @@ const keptRuns = 500;
 
 interface Entry {
   readonly run: SuiteRun;
-  readonly finished: Promise<void>;
+  readonly stop: AbortController;
 }
 
 export function createProbeDriver(options: ProbeDriverOptions): ClosableProbeDriver {
@@ -34,7 +48,9 @@ class Driver implements ClosableProbeDriver {
   readonly #options: ProbeDriverOptions;
   readonly #runs = new Map<string, Entry>();
   readonly #listeners: ((id: string) => void)[] = [];
-  readonly #stop = new AbortController();
+  /** Also of runs that were forgotten: a request on its way has to come back before `close` may say that all is over. */
+  readonly #working = new Set<Promise<void>>();
+  #isClosed = false;
 
   constructor(options: ProbeDriverOptions) {
     this.#options = options;
@@ -55,26 +71,40 @@ class Driver implements ClosableProbeDriver {
     signal: AbortSignal,
   ): Promise<void> {
     signal.throwIfAborted();
-    this.#stop.signal.throwIfAborted();
+    if (this.#isClosed) throw new Error('the probe driver is closed');
     const { id, scope } = request;
     if (this.#runs.has(id)) return;
     this.#forgetOldest();
     const { client, clock } = this.#options;
     const logger = this.#options.logger.child({ probeRun: id, suite: request.suite, scope });
-    const onChange = (): void => this.#tell(id, logger);
-    const run = new SuiteRun({ operation, request, suite, client, clock, onChange, signal: this.#stop.signal });
+    const stop = new AbortController();
+    const onChange = (): void => {
+      if (!stop.signal.aborted) this.#tell(id, logger);
+    };
+    const run = new SuiteRun({ operation, request, suite, client, clock, onChange, signal: stop.signal });
+    this.#runs.set(id, { run, stop });
     logger.info('Starting probes', { run: operation.run, probes: suite.probes.length });
-    const finished = run.run().then(
+    const working = run.run().then(
       () => logger.info('Probes are over', { state: run.observe().state, message: run.observe().message }),
       // The name only: what is said by an error nobody foresaw may hold a secret.
       (error: unknown) => logger.error('Probe run broke', { error: error instanceof Error ? error.name : 'unknown' }),
     );
-    this.#runs.set(id, { run, finished });
+    this.#working.add(working);
+    void working.then(() => this.#working.delete(working));
+  }
+
+  end(isOver: (id: string) => boolean): void {
+    for (const [id, { stop }] of this.#runs) {
+      if (!isOver(id)) continue;
+      this.#runs.delete(id);
+      stop.abort(new ProbeNotWanted(`nobody waits for ${id} any more`));
+    }
   }
 
   async close(): Promise<void> {
-    this.#stop.abort(new Error('the probe driver is closed'));
-    await Promise.all([...this.#runs.values()].map(({ finished }) => finished));
+    this.#isClosed = true;
+    for (const { stop } of this.#runs.values()) stop.abort(new Error('the probe driver is closed'));
+    await Promise.all(this.#working);
   }
 
   #tell(id: string, logger: Logger): void {

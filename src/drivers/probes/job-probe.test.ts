@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Job, Pod } from '../../kube/objects.ts';
 import { jobs, pods, secrets } from '../../kube/resources.ts';
-import { cluster, namespace, type Cluster } from '../../../test/conformance/scene.ts';
+import { silentLogger } from '../../shared/logger.ts';
+import { cluster, namespace, never, operation, type Cluster } from '../../../test/conformance/scene.ts';
+import { createProbeDriver } from './driver.ts';
 import { request, runSuite, suiteOf } from './fixture.test.ts';
 import { podTemplates } from './job-object.ts';
 
@@ -160,6 +162,23 @@ describe('job probes (S-24)', () => {
     await verdictOf(() => ({}), { image }, scene);
     assert.equal(scene.client.all(jobs).length, 1);
   });
+
+  for (const [name, end, left] of [
+    ['deletes its Job when nobody waits for the answer any more', 'end', 0],
+    ['leaves its Job to the next process when this one stops', 'close', 1],
+  ] as const) {
+    it(name, async () => {
+      const scene = cluster();
+      const driver = createProbeDriver({ ...scene, logger: silentLogger });
+      const suite = suiteOf({ attempts, probes: [{ name: 'p', job: { image } }] });
+      await driver.request(operation(), { kind: 'RunProbes', request: request() }, suite, never);
+      await scene.clock.advance(2_000);
+      assert.equal(scene.client.all(jobs).length, 1);
+      if (end === 'end') driver.end(() => true);
+      await driver.close();
+      assert.equal(scene.client.all(jobs).length, left);
+    });
+  }
 
   it('runs a PodTemplate, and cannot tell without it', async () => {
     const scene = cluster();

@@ -9,6 +9,7 @@ import { readTemplate } from '../jobs/one-shot-job.ts';
 import { podsNamedBy } from '../jobs/pod-state.ts';
 import type { TryResult } from './attempts.ts';
 import { jobName, jobObject } from './job-object.ts';
+import { ProbeNotWanted } from './not-wanted.ts';
 import { jobState, type JobState } from './job-result.ts';
 import { withEnv } from './secrets.ts';
 import type { TryContext } from './try-context.ts';
@@ -39,14 +40,14 @@ export async function tryJob(action: JobAction, context: TryContext): Promise<Tr
     tryName: context.name,
     values: { ...context.values, ...place },
   });
-  await client.create(jobs, job, { signal }).catch((error: unknown) => {
-    if (!isAlreadyExists(error)) throw error;
-  });
   try {
+    await client.create(jobs, job, { signal }).catch((error: unknown) => {
+      if (!isAlreadyExists(error)) throw error;
+    });
     return await follow(action, context, at);
   } catch (error) {
-    // Given up by its deadline: what still runs would disturb the next try. A process that only stops lets it run on.
-    if (signal.reason instanceof DeadlineExceeded) await remove(context, at);
+    // What still runs would disturb the next try, or a rollback. A process that only stops lets it run on.
+    if (signal.reason instanceof DeadlineExceeded || signal.reason instanceof ProbeNotWanted) await remove(context, at);
     throw error;
   }
 }
