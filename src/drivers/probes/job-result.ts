@@ -37,6 +37,8 @@ export function jobState(job: Job, pod: Pod | undefined, timeout: string): JobSt
 }
 
 function terminationOf(pod: Pod | undefined): { readonly exitCode: number; readonly reason?: string } | undefined {
-  const ended = containerStatuses(pod).flatMap(({ state }) => (state?.terminated === undefined ? [] : [state.terminated]));
+  const ended = containerStatuses(pod).flatMap(({ state }) =>
+    state?.terminated === undefined ? [] : [state.terminated],
+  );
   return ended.find(({ exitCode }) => exitCode !== 0) ?? ended[0];
 }

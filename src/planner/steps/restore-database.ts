@@ -8,29 +8,27 @@ import { backupKey, schemaBeforeKey, schemaNowKey } from './keys.ts';
 type JobContext = Pick<StepContext, 'run' | 'step' | 'entry' | 'handles'>;
 
 export function evaluateRestoreDatabase(context: StepContext): StepVerdict {
-  const backup = context.handles[backupKey];
-  if (backup === undefined)
-    return fail('NoBackup', 'the journal names no verified backup: restore the database by hand');
   const pods = context.run.spec.groups
     .flatMap(workloadsOf)
     .flatMap((workload) => seeWorkload(context.observed, workload)?.pods ?? []);
   if (pods.length > 0)
     return fail('NotStopped', `pods still use the database: ${listSome(pods.map((pod) => pod.name))}`);
-  const restored = answerOf(
-    context,
-    restoration(context),
-    `the schema was changed; ${backup} is the way back`,
-    'RestoreFailed',
-  );
-  if ('verdict' in restored) return restored.verdict;
-  const read = answerOf(context, after(context), 'the restore has ended', 'SchemaUnknown');
+  const backup = context.handles[backupKey];
+  if (backup !== undefined) {
+    const because = `the schema was changed; ${backup} is the way back`;
+    const restored = answerOf(context, restoration(context), because, 'RestoreFailed');
+    if ('verdict' in restored) return restored.verdict;
+  }
+  const read = answerOf(context, after(context), 'the schema must be the old one again', 'SchemaUnknown');
   if ('verdict' in read) return read.verdict;
   const now = read.answer.output['schemaVersion'] ?? '';
   const before = context.handles[schemaBeforeKey] ?? '';
+  if (now !== before && backup === undefined)
+    return fail('NoBackup', `there is no verified backup: put the schema back to ${before} by hand, then resume`);
   if (now !== before) return fail('SchemaMismatch', `the schema is ${now} after the restore, and was ${before}`);
   if (context.handles[schemaNowKey] !== now)
     return { kind: 'record', record: { [schemaNowKey]: now }, because: `the schema is ${now} again` };
-  return done(`${backup} is restored, the schema is ${now} again`);
+  return done(`${backup ?? 'the database'} is restored, the schema is ${now} again`);
 }
 
 /** Every Job this step may ask about now. */

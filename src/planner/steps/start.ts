@@ -2,10 +2,13 @@
 import { seeWorkload, workloadsOf } from '../members.ts';
 import { workloadKey } from '../observed.ts';
 import { act, done, fail, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
-import { replicasKey } from './keys.ts';
+import { isSchemaChanged } from '../journal.ts';
+import { replicasKey, schemaBeforeKey, schemaNowKey } from './keys.ts';
 
 export function evaluateStart(context: StepContext): StepVerdict {
   const group = groupOf(context.run.spec, context.step.group);
+  const wrong = schemaProblem(context);
+  if (wrong !== '') return fail('SchemaMismatch', wrong);
   const waiting: string[] = [];
   for (const workload of workloadsOf(group)) {
     const seen = seeWorkload(context.observed, workload);
@@ -28,4 +31,16 @@ export function evaluateStart(context: StepContext): StepVerdict {
   }
   if (waiting.length === 0) return done('started, every pod ready');
   return waitOrFail(context, { reason: 'NotReadyYet', message: listSome(waiting) }, 'StartTimeout');
+}
+
+/** No server is started on a schema that its code does not know (invariant 2 of the requirements); empty when it may. */
+function schemaProblem({ handles, run, step }: StepContext): string {
+  const { from, to, purpose } = run.spec;
+  const before = handles[schemaBeforeKey];
+  if (before === undefined) return '';
+  const now = isSchemaChanged(handles) ? handles[schemaNowKey] : before;
+  const isNew = purpose === 'Upgrade' && step.expect === to.version;
+  const needed = isNew && run.spec.procedure === 'downtime' ? to.schema : before;
+  if (needed === undefined || now === needed) return '';
+  return `${step.group ?? ''} with version ${isNew ? to.version : (step.expect ?? from.version ?? 'before')} needs schema ${needed}, the database has ${now ?? 'an unknown one'}`;
 }
