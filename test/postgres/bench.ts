@@ -68,6 +68,16 @@ export class Bench {
     return this.#server.query(this.database, sql);
   }
 
+  /** Asks about the server, past the database: sessions in it do not count this one. */
+  activity(sql: string): Promise<string> {
+    return this.#server.query('postgres', sql);
+  }
+
+  /** `backups`, `migrations` or `checks`. */
+  folderOf(name: string): string {
+    return join(this.#folder, name);
+  }
+
   /** What is mounted as the way from 41 to 42. */
   migration(sql: string, name = '41-42.sql'): void {
     mkdirSync(join(this.#folder, 'migrations'), { recursive: true });
@@ -82,7 +92,7 @@ export class Bench {
 
   /** Rows in the order of their keys, and how the tables are made. */
   async content(): Promise<string> {
-    const tables = await this.query(`SELECT string_agg(table_name || '.' || column_name, ' ' ORDER BY 1)
+    const tables = await this.query(`SELECT string_agg(table_name || '.' || column_name, ' ' ORDER BY table_name, column_name)
       FROM information_schema.columns WHERE table_schema = 'public'`);
     const rows = await this.query('TABLE schema_version; TABLE identity; SELECT * FROM writes ORDER BY id');
     return `${tables}\n${rows}`;
