@@ -30,7 +30,7 @@ export function signOfLostJournal(input: JournalInput): string {
     : laterThanWritten(input);
   return sign === ''
     ? ''
-    : `the journal is older than the cluster: ${sign}; compare the objects with it by hand, then abort`;
+    : `${sign}: the journal was restored from a backup, or somebody did that by hand; compare the objects with it, then abort`;
 }
 
 /** Nothing has begun, and the run holds locks. */
@@ -41,7 +41,9 @@ function heldAtTheBeginning({ run, observed }: JournalInput): string {
       .map((group) => `servergroup/${group.group}`),
     ...[...observed.workloads.values()].filter((seen) => seen.lockedBy === run.uid).map(workloadKey),
   ].toSorted();
-  return locked.length === 0 ? '' : `nothing has begun in it, but this run holds ${locked.slice(0, 3).join(', ')}`;
+  return locked.length === 0
+    ? ''
+    : `nothing has begun as the journal says, but this run holds ${locked.slice(0, 3).join(', ')}`;
 }
 
 function laterThanWritten(input: JournalInput): string {
@@ -52,33 +54,47 @@ function laterThanWritten(input: JournalInput): string {
     for (const ref of workloadsOf(group)) {
       const seen = input.observed.workloads.get(workloadKey(ref));
       if (seen?.exists !== true) continue;
-      const sign = unlocked(input, seen) || stopped(input, group, seen) || restored(input, group, seen);
+      const sign =
+        changedLater(input, seen) ||
+        unlocked(input, seen) ||
+        stopped(input, group, seen) ||
+        restored(input, group, seen);
       if (sign !== '') return sign;
     }
   }
   return '';
 }
 
-/** Locks are given back by the last step of a run and by nothing before it. */
+/** Every change of ours is stamped with its operation, RUN-UID/STEP/ATTEMPT, which the journal has before it is made. */
+function changedLater({ run, entries }: JournalInput, seen: WorkloadObservation): string {
+  const [uid, step, attempt] = seen.operation.split('/');
+  if (uid !== run.uid) return '';
+  const known = entries.find((entry) => entry.id === step)?.attempt ?? 0;
+  if (known >= Number(attempt)) return '';
+  return `${workloadKey(seen)} was changed by ${seen.operation}, and the journal knows ${known} attempts of ${step ?? ''}`;
+}
+
+/** A lock that somebody's manifest has swept away is no sign; one of another run is. */
 function unlocked({ run }: JournalInput, seen: WorkloadObservation): string {
-  if (seen.lockedBy === run.uid) return '';
-  return `${workloadKey(seen)} is locked by ${seen.lockedBy === '' ? 'nobody' : `run ${seen.lockedBy}`} and should be by this one`;
+  if (seen.lockedBy === run.uid || seen.lockedBy === '') return '';
+  return `${workloadKey(seen)} is locked by run ${seen.lockedBy} and should be by this run`;
 }
 
 /** The count before is written down before anything is scaled to zero; without it the group would be "started" with none. */
 function stopped({ run, entries }: JournalInput, group: RunGroup, seen: WorkloadObservation): string {
+  if (run.spec.purpose !== 'Upgrade' || seen.replicas > 0 || seen.autoscaled) return '';
   const planned = group.servers.find(({ workload }) => workloadKey(workload) === workloadKey(seen))?.replicas ?? 0;
-  const known = mergeHandles(run.spec, entries)[replicasKey(seen)] !== undefined;
-  if (run.spec.purpose !== 'Upgrade' || planned === 0 || seen.replicas > 0 || seen.autoscaled || known) return '';
+  if (planned === 0 || mergeHandles(run.spec, entries)[replicasKey(seen)] !== undefined) return '';
   return `${workloadKey(seen)} has no replicas, ran ${planned} when this was planned, and was not stopped yet`;
 }
 
 /** A claim bears the mark of this run's restore, and no restore was begun. */
 function restored({ run, entries }: JournalInput, group: RunGroup, seen: WorkloadObservation): string {
   const claim = seen.claims.find(({ restoredFrom }) => restoredFrom !== '');
+  if (claim === undefined) return '';
   const begun = journalOf(run.spec, entries).some(
     ({ step, entry }) => step.action === 'RestoreSnapshot' && step.group === group.name && entry.attempt > 0,
   );
-  if (claim === undefined || begun) return '';
+  if (begun) return '';
   return `claim ${claim.claim} was restored from ${claim.restoredFrom} by this run, which has not begun to restore`;
 }

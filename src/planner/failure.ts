@@ -95,6 +95,9 @@ function decideFailedRollback(input: DecideInput, current: Current): Move {
 
 /** The wish to end a run that has not failed. Undefined: go on as before. */
 export function decideEnding(input: DecideInput, current: Current): Move | undefined {
+  // What was done is not known any more, so nothing is undone by it.
+  if (current.entry.reason === 'JournalLost' && current.entry.state === 'Failed')
+    return endRun(input, 'Failed', 'JournalLost', current.entry.message ?? 'the journal was lost');
   if (input.intent.outOfTime === true)
     return endRun(input, 'Failed', 'FinalizeTimeout', 'undoing took longer than spec.finalizeTimeout');
   if (input.run.spec.purpose !== 'Upgrade') return undefined;

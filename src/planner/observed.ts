@@ -49,6 +49,8 @@ export interface WorkloadObservation {
   readonly reconcilers: readonly string[];
   /** Who last wrote the template, e.g. "kubectl-client-side-apply"; for naming a foreign change. */
   readonly lastWriter: string;
+  /** Operation of the last change that a run of ours made; empty when none did. */
+  readonly operation: string;
 }
 
 export type MemberState = 'Serving' | 'Draining' | 'Drained' | 'Down' | 'Unknown';

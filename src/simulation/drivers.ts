@@ -83,7 +83,9 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
       ),
     },
     workloads: {
-      observe: promised((_, workload) => look(workloadKey(workload), () => seeWorkloadNow(world, workload))),
+      observe: promised((context, workload) =>
+        look(workloadKey(workload), () => seeWorkloadNow(world, workload, context.runUID)),
+      ),
       observeSaved: promised((_, saved) =>
         look('saved', () => new Set(saved.filter(({ name }) => world.saved.has(name)).map(({ name }) => name))),
       ),
@@ -112,8 +114,7 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
         request(operation, effect, () => {
           if (effect.kind === 'CreateSnapshot')
             return createSnapshot(world, effect.snapshot, effect.claim, effect.className);
-          if (effect.kind === 'RestoreClaim')
-            return restoreClaim(world, effect.claim, effect.snapshot, effect.manifest);
+          if (effect.kind === 'RestoreClaim') return restoreClaim(world, { ...effect, by: operation.runUID });
           if (effect.kind === 'ReattachVolume') return reattachVolume(world, effect.claim, effect.manifest);
           return releaseRetained(world, effect.object.kind, effect.object.name);
         }),

@@ -87,7 +87,13 @@ const instants: Readonly<Record<string, (world: World) => void>> = {
   poolsKeepTheirMinimum: (world) => must(must(world.pools.get('web'), 'pool').instances[0], 'process').rotation.clear(),
   writesAreKept: (world) => {
     world.traffic.acknowledged.set('data-web-1-0', [1]);
-    world.claims.set('data-web-1-0', { claim: 'data-web-1-0', uid: 'c', volume: 'pv', restoredFrom: 'snap' });
+    world.claims.set('data-web-1-0', {
+      claim: 'data-web-1-0',
+      uid: 'c',
+      volume: 'pv',
+      restoredFrom: 'snap',
+      restoredBy: 'run-1',
+    });
   },
 };
 

@@ -17,7 +17,8 @@ import { claimOf } from './storage.ts';
 import { isRolledOut } from './workloads.ts';
 import { releaseOf, templateHash, type SimMember, type SimPool, type SimWorkload, type World } from './world.ts';
 
-export function seeWorkloadNow(world: World, ref: WorkloadRef): WorkloadObservation {
+/** @param runUID who asks: of restored claims only its own bear its mark */
+export function seeWorkloadNow(world: World, ref: WorkloadRef, runUID: string): WorkloadObservation {
   const workload = world.workloads.get(workloadKey(ref));
   if (workload === undefined || workload.deleted) return missing(ref);
   return {
@@ -43,9 +44,10 @@ export function seeWorkloadNow(world: World, ref: WorkloadRef): WorkloadObservat
     rolledOut: isRolledOut(workload),
     lockedBy: workload.lockedBy,
     autoscaled: workload.autoscaled,
-    claims: claimsOf(world, workload),
+    claims: claimsOf(world, workload, runUID),
     reconcilers: workload.reconcilers,
     lastWriter: workload.lastWriter,
+    operation: workload.operation,
   };
 }
 
@@ -65,14 +67,17 @@ function missing(ref: WorkloadRef): WorkloadObservation {
     claims: [],
     reconcilers: [],
     lastWriter: '',
+    operation: '',
   };
 }
 
-function claimsOf(world: World, workload: SimWorkload): ClaimObservation[] {
+function claimsOf(world: World, workload: SimWorkload, runUID: string): ClaimObservation[] {
   const claims: ClaimObservation[] = [];
   for (let ordinal = 0; ordinal < 16; ordinal += 1) {
     const bound = world.claims.get(claimOf(workload, ordinal) ?? '');
-    if (bound !== undefined) claims.push({ ...bound });
+    if (bound === undefined) continue;
+    const { restoredBy, ...seen } = bound;
+    claims.push(restoredBy === runUID ? seen : { ...seen, restoredFrom: '' });
   }
   return claims;
 }

@@ -50,6 +50,7 @@ export function performOnWorkload(world: World, operation: Operation, effect: Wo
   const workload = world.workloads.get(workloadKey(effect.workload));
   if (workload === undefined || workload.deleted)
     throw new TerminalError('WorkloadNotFound', `${workloadKey(effect.workload)} does not exist`);
+  if (effect.kind !== 'DeletePods' && effect.kind !== 'SaveRevision') workload.operation = operation.operation;
   switch (effect.kind) {
     case 'LockWorkload':
       return lock(workload, operation.runUID, effect.takeFrom);

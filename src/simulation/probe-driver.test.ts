@@ -46,14 +46,19 @@ const cases: Readonly<Record<string, Case>> = {
     want: 'unknown',
   },
   'S-22: silence does not use up the budget for failures': {
-    tries: 'fnfnfnp',
+    tries: 'fnfnnnp',
     attempts: { failure: 3, errors: 5 },
     want: 'passed',
   },
-  'S-22: flapping for ever ends with the deadline': {
+  'S-22: silence between failures is no success: they are in a row all the same': {
+    tries: 'fnfnfnp',
+    attempts: { failure: 3, errors: 5 },
+    want: 'failed',
+  },
+  'S-22: flapping for ever ends with the deadline, unknown': {
     tries: 'pfpfpfpfpfpfpfpfpfpfpfpfpfpfpfpfpfpfpfpf',
     attempts: { failure: 3, success: 2, deadline: '2m' },
-    want: 'failed',
+    want: 'unknown',
   },
   'a warning is reported and fails nothing': { tries: 'f', attempts: {}, severity: 'Warn', want: 'passed' },
 };

@@ -1,11 +1,20 @@
 import type { Probe, ProbeAttempts, ProbeSuiteSpec } from '../api/probe-suite.ts';
 import type { EpochMs } from '../shared/clock.ts';
-import { parseDuration } from '../shared/duration.ts';
+import { formatDuration, parseDuration } from '../shared/duration.ts';
 import type { ProbeRequest } from '../planner/effects.ts';
 import type { ProbeObservation, ProbeState } from '../planner/observed.ts';
 import { workloadKey } from '../planner/observed.ts';
-import { judge, type ProbeScript } from './probing.ts';
+import { judge, type Answer, type Judgement, type ProbeScript } from './probing.ts';
 import { changed, provenKey, type World } from './world.ts';
+
+/** In a row. A try without an answer proves nothing and disproves nothing: it ends passes, and leaves failures as they are. */
+interface Tally {
+  readonly passes: number;
+  readonly failures: number;
+  readonly errors: number;
+}
+
+const noTries: Tally = { passes: 0, failures: 0, errors: 0 };
 
 interface ProbeRun {
   readonly request: ProbeRequest;
@@ -14,10 +23,10 @@ interface ProbeRun {
   readonly results: { probe: string; state: ProbeState; message: string }[];
   state: ProbeState;
   message: string;
-  /** In a row. */
-  streak: { passes: number; failures: number; errors: number };
+  tally: Tally;
   attempt: number;
-  firstTryAt: EpochMs;
+  /** Of the probe under way; undefined until it was tried. */
+  firstTryAt: EpochMs | undefined;
 }
 
 /** Runs of suites in one process of the controller; they are gone when it dies. */
@@ -50,9 +59,9 @@ export class SimProbes {
       results,
       state: 'running',
       message: '',
-      streak: { passes: 0, failures: 0, errors: 0 },
+      tally: noTries,
       attempt: 0,
-      firstTryAt: this.#world.clock.now(),
+      firstTryAt: undefined,
     };
     this.#runs.set(request.id, run);
     this.#tryLater(run, 0, this.#world.timings.probeMs);
@@ -82,6 +91,7 @@ export class SimProbes {
     const result = run.results[index];
     if (probe === undefined || result === undefined) return this.#end(run, 'passed', '');
     run.attempt += 1;
+    run.firstTryAt ??= this.#world.clock.now();
     const judgement = judge(this.#world, {
       request: run.request,
       probe,
@@ -89,33 +99,20 @@ export class SimProbes {
       pools: run.pools,
       script: this.#script,
     });
-    const streak = run.streak;
-    streak.passes = judgement.answer === 'pass' ? streak.passes + 1 : 0;
-    streak.failures = judgement.answer === 'fail' ? streak.failures + 1 : 0;
-    streak.errors = judgement.answer === 'none' ? streak.errors + 1 : 0;
+    run.tally = counted(run.tally, judgement.answer);
     const rules = rulesOf(run.suite, probe);
-    result.message = judgement.message;
-    result.state = 'running';
-    run.message = `${probe.name}: ${judgement.message}`;
-    if (streak.passes >= rules.success) {
-      result.state = 'passed';
-      run.streak = { passes: 0, failures: 0, errors: 0 };
-      run.firstTryAt = this.#world.clock.now();
-      return index + 1 === run.suite.probes.length
-        ? this.#end(run, 'passed', '')
-        : this.#tryLater(run, index + 1, this.#world.timings.probeMs);
-    }
-    const overdue = this.#world.clock.now() - run.firstTryAt >= parseDuration(rules.deadline);
-    const isOver = overdue || streak.failures >= rules.failure || streak.errors >= rules.errors;
-    if (!isOver) return this.#tryLater(run, index, parseDuration(rules.interval));
-    if (probe.severity === 'Warn') {
-      result.state = 'failed';
-      run.streak = { passes: 0, failures: 0, errors: 0 };
-      return this.#tryLater(run, index + 1, this.#world.timings.probeMs);
-    }
-    const verdict = judgement.answer === 'none' ? 'unknown' : 'failed';
-    result.state = verdict;
-    this.#end(run, verdict, `${run.message} (${Math.max(streak.failures, streak.errors)} in a row)`);
+    const intervalMs = parseDuration(rules.interval);
+    const spentMs = this.#world.clock.now() - run.firstTryAt;
+    const verdict = verdictOf(rules, run.tally, judgement, spentMs + intervalMs);
+    result.state = verdict.state;
+    result.message = verdict.message;
+    run.message = `${probe.name}: ${verdict.message}`;
+    if (verdict.state === 'running') return this.#tryLater(run, index, intervalMs);
+    if (verdict.state !== 'passed' && probe.severity !== 'Warn') return this.#end(run, verdict.state, run.message);
+    run.tally = noTries;
+    run.firstTryAt = undefined;
+    if (index + 1 === run.suite.probes.length) return this.#end(run, 'passed', '');
+    this.#tryLater(run, index + 1, this.#world.timings.probeMs);
   }
 
   #end(run: ProbeRun, state: ProbeState, message: string): void {
@@ -127,6 +124,32 @@ export class SimProbes {
       for (const pod of workload?.pods ?? []) this.#world.traffic.proven.add(provenKey(ref, pod.template));
     }
   }
+}
+
+function counted({ passes, failures, errors }: Tally, answer: Answer): Tally {
+  if (answer === 'pass') return { passes: passes + 1, failures: 0, errors: 0 };
+  if (answer === 'fail') return { passes: 0, failures: failures + 1, errors: 0 };
+  return { passes: 0, failures, errors: errors + 1 };
+}
+
+/** @param nextTryMs when the next try would begin, from the beginning of the first one */
+function verdictOf(
+  rules: ProbeAttempts,
+  { passes, failures, errors }: Tally,
+  last: Judgement,
+  nextTryMs: number,
+): { state: ProbeState; message: string } {
+  if (passes >= rules.success) return { state: 'passed', message: '' };
+  if (last.answer === 'fail' && failures >= rules.failure)
+    return { state: 'failed', message: `${last.message} (${failures} in a row)` };
+  if (errors >= rules.errors)
+    return { state: 'unknown', message: `${last.message} (no answer ${errors} times in a row)` };
+  const progress = last.answer === 'pass' ? `passed ${passes} of ${rules.success} in a row` : last.message;
+  if (nextTryMs < parseDuration(rules.deadline)) return { state: 'running', message: progress };
+  return {
+    state: 'unknown',
+    message: `no verdict within ${formatDuration(parseDuration(rules.deadline))}: ${progress}`,
+  };
 }
 
 function rulesOf({ attempts }: ProbeSuiteSpec, { attempts: own }: Probe): ProbeAttempts {

@@ -5,11 +5,13 @@ import type { UpgradeRun, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import type { Drivers } from '../drivers/contract.ts';
 import type { Pacer } from '../engine/pacer.ts';
-import { runPass, type PassOutcome } from '../engine/pass.ts';
+import type { PassOutcome } from '../engine/input.ts';
+import { runPass } from '../engine/pass.ts';
 import type { Stopwatch } from '../engine/stopwatch.ts';
 import type { RunIntent } from '../planner/decision.ts';
 import { workloadKey } from '../planner/observed.ts';
-import { computeRun } from '../planner/plan.ts';
+import { computeRun, type PlanInput } from '../planner/plan.ts';
+import { findProblems } from '../planner/validate.ts';
 import type { ValidDecision } from '../planner/verdict.ts';
 import { parseDuration } from '../shared/duration.ts';
 import { parseInstant } from '../shared/instant.ts';
@@ -19,6 +21,9 @@ import type { SceneObjects } from './scene.ts';
 import type { SimProcess } from './process.ts';
 import type { SimStore } from './store.ts';
 import { must, releaseOf, type World } from './world.ts';
+
+/** Nobody ends a pass of a simulation half-way; one signal for all, because each has its price. */
+const never = new AbortController().signal;
 
 export interface ControlInput {
   readonly world: World;
@@ -51,7 +56,11 @@ export async function controlSet(input: ControlInput, set: UpgradeSet): Promise<
     runs.findLast((run) => run.spec.purpose === 'Upgrade'),
   );
   if (refusal !== '') return { kind: 'settled', why: refusal };
-  input.store.create(`${set.metadata.name}-${runs.length + 1}`, planRun(input, set), input.process);
+  const plan = planInput(input, set);
+  const [problem] = findProblems(plan);
+  if (problem !== undefined)
+    return { kind: 'settled', why: `${problem.reason}: ${problem.object}, ${problem.field}: ${problem.message}` };
+  input.store.create(`${set.metadata.name}-${runs.length + 1}`, computeRun(plan, sha256), input.process);
   return { kind: 'again' };
 }
 
@@ -96,7 +105,11 @@ function versionsOf(world: World, objects: SceneObjects, set: UpgradeSet): Map<s
   );
 }
 
-export function planRun({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): UpgradeRunSpec {
+export function planRun(input: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): UpgradeRunSpec {
+  return computeRun(planInput(input, set), sha256);
+}
+
+function planInput({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): PlanInput {
   const groups = set.spec.serverGroups.map((name) =>
     must(
       objects.groups.find((group) => group.metadata.name === name),
@@ -114,24 +127,21 @@ export function planRun({ world, objects }: Pick<ControlInput, 'world' | 'object
   const versions = versionsOf(world, objects, set);
   // The last group that is not there yet tells what to go back to; others may be ahead after a run was superseded.
   const from = [...versions.values()].findLast((version) => version !== wanted.spec.version) ?? wanted.spec.version;
-  return computeRun(
-    {
-      set,
-      package: wanted,
-      groups,
-      pools: objects.pools.filter((pool) => names.has(pool.metadata.name)),
-      suites: objects.suites.filter((suite) => suites.has(suite.metadata.name)),
-      workloads: new Map(
-        [...world.workloads].map(([key, { template, replicas }]) => [key, { images: template.images, replicas }]),
-      ),
-      from,
-      fromPackage: objects.packages.find((candidate) => candidate.spec.version === from)?.metadata.name ?? '',
-      versions,
-      cannotHold: pools.filter((pool) => !pool.canHold).map((pool) => pool.name),
-      members: new Map(pools.map((pool) => [pool.name, pool.members.length])),
-    },
-    sha256,
-  );
+  return {
+    set,
+    package: wanted,
+    groups,
+    pools: objects.pools.filter((pool) => names.has(pool.metadata.name)),
+    suites: objects.suites.filter((suite) => suites.has(suite.metadata.name)),
+    workloads: new Map(
+      [...world.workloads].map(([key, { template, replicas }]) => [key, { images: template.images, replicas }]),
+    ),
+    from,
+    fromPackage: objects.packages.find((candidate) => candidate.spec.version === from)?.metadata.name ?? '',
+    versions,
+    cannotHold: pools.filter((pool) => !pool.canHold).map((pool) => pool.name),
+    members: new Map(pools.map((pool) => [pool.name, pool.members.length])),
+  };
 }
 
 function sha256(text: string): string {
@@ -152,7 +162,7 @@ function passRun(input: ControlInput, set: UpgradeSet, run: UpgradeRun): Promise
     epoch: input.epoch,
     mayAct: () => !input.process.isDead,
     logger: input.loggerOf(run.metadata.name),
-    signal: new AbortController().signal,
+    signal: never,
   });
 }
 

@@ -21,14 +21,19 @@ export function ensureClaim(world: World, workload: SimWorkload, ordinal: number
   if (claim === undefined || world.claims.has(claim)) return;
   const first = !world.traffic.acknowledged.has(claim);
   if (first) world.traffic.acknowledged.set(claim, []);
-  bind(world, claim, { writes: [], content: first ? `data of ${claim}` : 'empty' }, '');
+  bind(world, claim, { writes: [], content: first ? `data of ${claim}` : 'empty' });
 }
 
-function bind(world: World, claim: string, data: Omit<SimVolume, 'name'>, restoredFrom: string): SimClaim {
+function bind(
+  world: World,
+  claim: string,
+  data: Omit<SimVolume, 'name'>,
+  origin: Pick<SimClaim, 'restoredFrom' | 'restoredBy'> = { restoredFrom: '', restoredBy: '' },
+): SimClaim {
   const number = nextNumber(world);
   const volume = { name: `pv-${number}`, ...data };
   world.volumes.set(volume.name, volume);
-  const bound = { claim, uid: `claim-${number}`, volume: volume.name, restoredFrom };
+  const bound = { claim, uid: `claim-${number}`, volume: volume.name, ...origin };
   world.claims.set(claim, bound);
   return bound;
 }
@@ -100,8 +105,16 @@ function volumeIn(manifest: string): string {
   return volume;
 }
 
+export interface RestoreWish {
+  readonly claim: string;
+  readonly snapshot: string;
+  readonly manifest: string;
+  /** UID of the run. */
+  readonly by: string;
+}
+
 /** One step on the way from the old claim to one made from the snapshot. */
-export function restoreClaim(world: World, claim: string, snapshotName: string, manifest: string): boolean {
+export function restoreClaim(world: World, { claim, snapshot: snapshotName, manifest, by }: RestoreWish): boolean {
   const restore = world.restores.get(claim);
   const bound = world.claims.get(claim);
   if (restore?.state === 'restored' && bound?.restoredFrom === snapshotName) return false;
@@ -130,7 +143,12 @@ export function restoreClaim(world: World, claim: string, snapshotName: string, 
     restore.message = 'no space left on the storage';
     return false;
   }
-  bind(world, claim, { writes: [...snapshot.writes], content: snapshot.content }, snapshotName);
+  bind(
+    world,
+    claim,
+    { writes: [...snapshot.writes], content: snapshot.content },
+    { restoredFrom: snapshotName, restoredBy: by },
+  );
   restore.state = 'restored';
   return true;
 }
@@ -143,7 +161,7 @@ export function reattachVolume(world: World, claim: string, manifest: string): b
     return false;
   }
   if (!world.volumes.has(volume)) throw new TerminalError('VolumeMissing', `volume ${volume} is gone`);
-  world.claims.set(claim, { claim, uid: `claim-${nextNumber(world)}`, volume, restoredFrom: '' });
+  world.claims.set(claim, { claim, uid: `claim-${nextNumber(world)}`, volume, restoredFrom: '', restoredBy: '' });
   world.restores.delete(claim);
   return true;
 }

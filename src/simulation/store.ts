@@ -7,7 +7,7 @@ import {
   type UpgradeRunSpec,
   type UpgradeRunStatus,
 } from '../api/upgrade-run.ts';
-import type { RunStore } from '../engine/pass.ts';
+import type { RunStore } from '../engine/input.ts';
 import { RetryError } from '../shared/errors.ts';
 import { formatInstant } from '../shared/instant.ts';
 import type { SimProcess } from './process.ts';
@@ -100,10 +100,14 @@ export class SimStore {
     this.decisions.push({ ...decision, metadata: { ...decision.metadata, creationTimestamp: at } });
   }
 
-  /** The cluster was restored from an older copy: the journal of a run is gone, the world is not. */
-  loseJournal(name: string): void {
+  /** The runs were restored from an older copy: the journal is `older`, or gone where there is none; the world is not. */
+  loseJournal(name: string, older?: UpgradeRunStatus): void {
     const { status: _lost, ...rest } = this.get(name);
-    this.#runs.set(name, { ...rest, metadata: { ...rest.metadata, resourceVersion: String(nextNumber(this.#world)) } });
+    this.#runs.set(name, {
+      ...rest,
+      metadata: { ...rest.metadata, resourceVersion: String(nextNumber(this.#world)) },
+      ...(older === undefined ? {} : { status: older }),
+    });
   }
 
   /** Does the journal know the operation? Asked before an effect is made. */

@@ -34,6 +34,7 @@ export function addWorkload(world: World, options: WorkloadOptions): SimWorkload
     observedGeneration: 1,
     pods: [],
     lockedBy: '',
+    operation: '',
     autoscaled: false,
     reconcilers: [],
     lastWriter: 'kubectl-client-side-apply',

@@ -68,7 +68,7 @@ describe('simulated cluster', () => {
       assert.equal(stateOf(world, 'web-1'), 'Drained');
       scale(world, first, 0, 'test');
       pass(world, 10);
-      assert.deepEqual(seeWorkloadNow(world, first).pods, []);
+      assert.deepEqual(seeWorkloadNow(world, first, 'run-1').pods, []);
       scale(world, first, 1, 'test');
       pass(world, 10);
       assert.deepEqual([isRolledOut(first), stateOf(world, 'web-1')], [true, 'Drained']);
@@ -113,7 +113,7 @@ describe('simulated cluster', () => {
     createSnapshot(world, 'snap', claim, 'csi');
     pass(world, 10);
     before.content = 'damaged';
-    for (let step = 0; step < 4; step += 1) restoreClaim(world, claim, 'snap', manifest);
+    for (let step = 0; step < 4; step += 1) restoreClaim(world, { claim, snapshot: 'snap', manifest, by: 'run-1' });
     assert.deepEqual(
       [volumeOf(world, claim)?.content, lostWrites(world, claim), world.volumes.has(before.name)],
       [`data of ${claim}`, [], true],
@@ -130,7 +130,16 @@ describe('simulated cluster', () => {
     pass(world, 10);
     createSnapshot(world, 'snap', 'data-web-1-0', 'csi');
     pass(world, 60);
-    assert.throws(() => restoreClaim(world, 'data-web-1-0', 'snap', describeClaim(world, 'data-web-1-0')), /not ready/);
+    assert.throws(
+      () =>
+        restoreClaim(world, {
+          claim: 'data-web-1-0',
+          snapshot: 'snap',
+          manifest: describeClaim(world, 'data-web-1-0'),
+          by: 'run-1',
+        }),
+      /not ready/,
+    );
     assert.equal(world.violations.length, 1);
   });
 

@@ -65,6 +65,8 @@ export interface SimWorkload extends WorkloadRef {
   observedGeneration: number;
   pods: SimPod[];
   lockedBy: string;
+  /** Of the last change that a run made. */
+  operation: string;
   autoscaled: boolean;
   reconcilers: string[];
   lastWriter: string;
@@ -126,6 +128,8 @@ export interface SimClaim {
   readonly uid: string;
   readonly volume: string;
   readonly restoredFrom: string;
+  /** UID of the run that restored it; empty when nobody did. */
+  readonly restoredBy: string;
 }
 
 export interface SimSnapshot {

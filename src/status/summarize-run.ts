@@ -5,6 +5,7 @@ import { currentStep } from '../planner/decision.ts';
 import { choicesAfter, databaseAtStake, groupsAtStake } from '../planner/failure.ts';
 import { isSchemaChanged, mergeHandles, recordOf } from '../planner/journal.ts';
 import { membersOf } from '../planner/members.ts';
+import type { MemberRef } from '../planner/effects.ts';
 import type { Move } from '../planner/move.ts';
 import { retainedObjects } from '../planner/retention.ts';
 import { heldMembers } from '../planner/scope.ts';
@@ -170,7 +171,9 @@ function handedOverOf({ run, entries }: SummaryInput, phase: RunPhase): { handed
   if (phase !== 'Failed' && phase !== 'Cancelled') return {};
   const handles = mergeHandles(run.spec, entries);
   const out = new Set(heldMembers(run.spec, entries).map((member) => `${member.pool}/${member.member}`));
-  const list = run.spec.groups.flatMap((group) => {
+  const lost = entries.some((entry) => entry.state === 'Failed' && entry.reason === 'JournalLost');
+  const list = run.spec.groups.flatMap((group): HandedOver[] => {
+    if (lost) return membersOf(group).map((member) => handOver(group.name, member, 'JournalLost', lostMessage(member)));
     const record = recordOf(run.spec, entries, group.name);
     // A group that was only drained was put back before the end.
     if (run.spec.purpose === 'Upgrade' && record.fate === 'Drained') return [];
@@ -179,12 +182,7 @@ function handedOverOf({ run, entries }: SummaryInput, phase: RunPhase): { handed
         (member) =>
           (record.out || out.has(`${member.pool}/${member.member}`)) && handles[drainedKey(member)] === 'ours',
       )
-      .map((member) => ({
-        group: group.name,
-        object: `pool/${member.pool}/${member.member}`,
-        reason: 'NotVerified',
-        message: `${member.workload.kind} ${member.workload.name} did not pass its tests and stays out of pool ${member.pool}; mend it, then put ${member.member} back yourself`,
-      }));
+      .map((member) => handOver(group.name, member, 'NotVerified', notVerifiedMessage(member)));
   });
   return list.length === 0 ? {} : { handedOver: list.slice(0, 256) };
 }
@@ -194,6 +192,18 @@ export function summarizeRelease(run: UpgradeRun, entries: readonly StepEntry[])
   if (run.status === undefined) return undefined;
   const { retained: _, ...rest } = run.status;
   return { ...rest, steps: [...entries], ...retainedOf(run, entries, rest.finished) };
+}
+
+function handOver(group: string, member: MemberRef, reason: string, message: string): HandedOver {
+  return { group, object: `pool/${member.pool}/${member.member}`, reason, message };
+}
+
+function notVerifiedMessage({ pool, member, workload }: MemberRef): string {
+  return `${workload.kind} ${workload.name} did not pass its tests and stays out of pool ${pool}; mend it, then put ${member} back yourself`;
+}
+
+function lostMessage({ pool, member, workload }: MemberRef): string {
+  return `the journal was lost: compare ${workload.kind} ${workload.name} and ${member} in pool ${pool} with what you expect, by hand`;
 }
 
 function retainedOf(

@@ -1,67 +1,56 @@
 /**
- * Every story again with the controller killed after every single effect and every single write of status, in fixed
- * order; then in orders drawn from seeds, with several kills. The end is the same, nothing once-only happens twice,
- * and every invariant holds at every instant.
+ * Every story again with the controller killed after every single effect and every single write of status: in the
+ * order as written, in one drawn from a known seed, and in one nobody has tried yet. The end is the same, nothing
+ * once-only happens twice, and every invariant holds at every instant.
+ *
+ * `CRASH_ORDER=fixed` or a seed tells all in that order alone, `CRASH_STORY=NAME` that story alone, and `CRASH_AT=3,17`
+ * with these kills alone.
  */
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
-import { describe, it } from 'node:test';
-import { crashPlan } from '../../src/simulation/process.ts';
-import { isEnded } from '../../src/status/summarize-run.ts';
-import { seededRandom } from '../../src/simulation/random.ts';
-import { assertEnd, endOf, play, type Story } from './story.ts';
+import { availableParallelism } from 'node:os';
+import { after, describe, it } from 'node:test';
+import { SweepPool } from './sweep-pool.ts';
+import type { Order } from './sweep.ts';
 import { stories } from './stories/index.ts';
 
-/**
- * Kill at every so manieth point. All of them (`CRASH_EVERY=1`) take a quarter of an hour of one core; a test run takes
- * every fifth.
- */
-const every = Number(process.env['CRASH_EVERY'] ?? '5');
+const { CRASH_STORY: onlyStory, CRASH_ORDER: onlyOrder, CRASH_AT: onlyAt } = process.env;
 
-/** Seeds that are always tried, and one nobody has tried yet. */
-const seeds = every === 1 ? [1, 2, 3, randomInt(1, 2 ** 31)] : [1, 2, 3];
-const killsPerSeed = 4;
+const threads = availableParallelism();
+const unknownSeed = randomInt(1, 2 ** 31);
+/** Far more than a story takes on a busy machine; a story that never ends is a failure, not a test run without one. */
+const timeout = 20 * 60_000;
+/** Tellings with several kills, beside those with one. */
+const draws = 4;
 
-async function pointsOf(story: Story): Promise<number> {
-  const plan = crashPlan();
-  await play(story, { crash: plan, validates: false });
-  return plan.passed;
+function ordersToTry(): readonly Order[] {
+  if (onlyOrder === undefined) return ['fixed', 1, unknownSeed];
+  return [onlyOrder === 'fixed' ? 'fixed' : Number(onlyOrder)];
 }
 
-describe('S-02 S-31: killed after every effect and every write, a story ends the same', () => {
-  for (const story of stories) {
-    it(`${story.ids} ${story.name}: one kill, at every point`, async () => {
-      const want = endOf(await play(story));
-      const points = await pointsOf(story);
-      for (let point = 1; point <= points; point += every * (story.killEvery ?? 1)) {
-        const plan = crashPlan([point]);
-        const ended = await play(story, { crash: plan, validates: false });
-        const because = `killed at point ${point} of ${points}`;
-        assert.equal(plan.crashes, 1, because);
-        assertEnd(story, ended, because);
-        assert.deepEqual(endOf(ended), want, because);
-      }
-    });
+const orders = ordersToTry();
+const told = stories.filter((story) => onlyStory === undefined || story.name === onlyStory);
+const kills = onlyAt === undefined ? {} : { kills: [onlyAt.split(',').map(Number)] };
 
-    it(`${story.ids} ${story.name}: several kills, in drawn orders`, async () => {
-      const want = endOf(await play(story));
-      const points = await pointsOf(story);
-      for (const seed of seeds) {
-        const random = seededRandom(seed);
-        const at = Array.from({ length: killsPerSeed }, () => 1 + Math.floor(random() * Math.max(1, points)));
-        const ended = await play(story, { crash: crashPlan(at), seed, validates: false });
-        const because = `seed ${seed}, killed at points ${at.join(', ')}`;
-        if (story.endsVary === undefined) {
-          assertEnd(story, ended, because);
-          assert.deepEqual(endOf(ended), want, because);
-        } else {
-          assert.deepEqual(ended.result.violations, [], because);
-          assert.ok(
-            ended.result.runs.every((run) => isEnded(run.status?.phase)),
-            because,
-          );
-        }
+function nameOf(order: Order): string {
+  if (order === 'fixed') return 'in fixed order';
+  return order === unknownSeed ? 'in an order drawn anew' : `in the order of seed ${order}`;
+}
+
+describe(
+  'S-02 S-31: killed after every effect and every write, a story ends the same',
+  { concurrency: threads },
+  () => {
+    if (onlyOrder === undefined) console.log(`crash stories seed ${unknownSeed}`);
+    const pool = new SweepPool(threads);
+    after(() => pool.close());
+    for (const order of orders) {
+      for (const story of told) {
+        it(`${story.ids} ${story.name}: killed at every point ${nameOf(order)}`, { timeout }, async () => {
+          const report = await pool.run({ story: story.name, order, ...(onlyAt === undefined ? { draws } : kills) });
+          assert.equal(report.failures.length, 0, report.failures.join('\n\n'));
+        });
       }
-    });
-  }
-});
+    }
+  },
+);

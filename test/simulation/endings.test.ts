@@ -1,14 +1,14 @@
 /** Ways to end a run before its time: abort, delete, supersede at every step; and what must not go on afterwards. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Step } from '../../src/api/upgrade-run.ts';
+import type { Step, UpgradeRunStatus } from '../../src/api/upgrade-run.ts';
 import { isEnded } from '../../src/status/summarize-run.ts';
 import { setInstance } from '../../src/simulation/pools.ts';
 import { planRun } from '../../src/simulation/set-controller.ts';
-import type { Simulation } from '../../src/simulation/simulation.ts';
+import type { Simulation, StoryEvent } from '../../src/simulation/simulation.ts';
 import { must } from '../../src/simulation/world.ts';
 import { shownVersions } from './checks.ts';
-import { decide, editSet, play, setting, signsOff, whenStep, type Ended, type Told } from './story.ts';
+import { decide, editSet, play, runNamed, setting, signsOff, whenStep, type Ended, type Told } from './story.ts';
 
 const quick = { signOff: 'NotRequired', rollback: { policy: 'Automatic', onServed: 'KeepData' } } as const;
 
@@ -175,6 +175,88 @@ describe('a lost journal', () => {
     assert.deepEqual(
       [run?.status?.conditions?.find((condition) => condition.type === 'Stalled')?.reason, changes],
       ['JournalLost', 2],
+    );
+  });
+
+  const signs =
+    'the journal was restored from a backup, or somebody did that by hand; compare the objects with it, then abort';
+
+  function whenIn(run: string, id: string, what: string, act: (simulation: Simulation) => void): StoryEvent {
+    return {
+      what,
+      when: ({ store }) =>
+        store.runs
+          .find((candidate) => candidate.metadata.name === run)
+          ?.status?.steps.some((entry) => entry.id === id && entry.state === 'Running') === true,
+      act,
+    };
+  }
+
+  /** What `run` says whose journal is set back to what it was in `at` as soon as `until` begins, and the calls since. */
+  async function setBack(run: string, at: string, until: string, more: Partial<Told> = {}): Promise<unknown> {
+    let older: UpgradeRunStatus | undefined;
+    let callsBefore = 0;
+    const ended = await play({
+      tell: () => ({
+        ...setting({ set: quick }),
+        ...more,
+        events: [
+          whenIn(run, at, 'a backup is made', ({ store }) => {
+            older = store.get(run).status;
+          }),
+          whenIn(run, until, 'the runs are restored from it', ({ store, world }) => {
+            store.loseJournal(run, older);
+            callsBefore = world.calls.length;
+          }),
+        ],
+      }),
+    });
+    const failure = runNamed(ended, run).status?.failure;
+    return [failure?.reason, failure?.message, ended.world.calls.slice(callsBefore).map((call) => call.kind)];
+  }
+
+  it('design 5.9: a journal from before anything was stopped stalls, and nothing more is changed', async () => {
+    assert.deepEqual(await setBack('portal-1', 'preflight', 'g1-start'), [
+      'JournalLost',
+      `StatefulSet/web-1 has no replicas, ran 1 when this was planned, and was not stopped yet: ${signs}`,
+      [],
+    ]);
+  });
+
+  it('design 5.9: a journal from before the group was stopped stalls, and nothing more is changed', async () => {
+    assert.deepEqual(await setBack('portal-1', 'g1-drain', 'g1-snapshot'), [
+      'JournalLost',
+      `StatefulSet/web-1 has no replicas, ran 1 when this was planned, and was not stopped yet: ${signs}`,
+      [],
+    ]);
+  });
+
+  it('design 5.9: a rollback whose journal is from before its restore stalls, and nothing more is changed', async () => {
+    const fail = ['probe:login@group-1'];
+    assert.deepEqual(await setBack('portal-1-back', 'g1-stop', 'g1-start', { fail }), [
+      'JournalLost',
+      `claim data-web-1-0 was restored from portal-1-data-web-1-0 by this run, which has not begun to restore: ${signs}`,
+      [],
+    ]);
+  });
+
+  it('design 5.9: a lock that is gone stalls the run, and nothing more is changed', async () => {
+    let callsBefore = 0;
+    const ended = await play({
+      tell: () => ({
+        ...setting({ set: quick }),
+        events: [
+          whenStep('g1-snapshot', 'Running', 'somebody takes the lock off web-1', ({ world }) => {
+            must(world.workloads.get('StatefulSet/web-1'), 'web-1').lockedBy = '';
+            callsBefore = world.calls.length;
+          }),
+        ],
+      }),
+    });
+    const failure = ended.result.runs[0]?.status?.failure;
+    assert.deepEqual(
+      [failure?.reason, failure?.message, ended.world.calls.length],
+      ['JournalLost', `StatefulSet/web-1 is locked by nobody and should be by this run: ${signs}`, callsBefore],
     );
   });
 });

@@ -81,8 +81,6 @@ export interface Story {
   readonly check?: (ended: Ended) => void;
   /** Why another order of things may end otherwise; only the promises are asked for then. */
   readonly endsVary?: string;
-  /** Kill at every so manieth point only; 1 where nothing is said. For stories whose length is repetition. */
-  readonly killEvery?: number;
 }
 
 export interface Ended {

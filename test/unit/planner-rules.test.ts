@@ -89,6 +89,7 @@ function workload(name: string, changes: Partial<WorkloadObservation> = {}): Wor
     claims: [],
     reconcilers: [],
     lastWriter: 'kubectl',
+    operation: '',
     ...changes,
   };
 }

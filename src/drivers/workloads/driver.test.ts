@@ -83,6 +83,7 @@ describe('workload driver: observe', () => {
       autoscaled: false,
       claims: [{ claim: 'data-web-1-0', uid: 'uid-data-web-1-0', volume: 'pv-data-web-1-0', restoredFrom: '' }],
       reconcilers: [],
+      operation: '',
       lastWriter: 'memory-client',
     });
   });

@@ -44,6 +44,7 @@ export async function observeWorkload(
     claims,
     reconcilers: reconcilersOf(workload),
     lastWriter: lastWriterOf(workload),
+    operation: workload.metadata.annotations?.[operationAnnotation] ?? '',
   };
 }
 
@@ -62,7 +63,16 @@ function absent(ref: WorkloadRef): WorkloadObservation {
     rolledOut: false,
     lockedBy: '',
   };
-  return { kind: ref.kind, name: ref.name, ...nothing, autoscaled: false, claims: [], reconcilers: [], lastWriter: '' };
+  return {
+    kind: ref.kind,
+    name: ref.name,
+    ...nothing,
+    autoscaled: false,
+    claims: [],
+    reconcilers: [],
+    lastWriter: '',
+    operation: '',
+  };
 }
 
 function imagesOf(spec: {

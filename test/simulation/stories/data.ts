@@ -337,15 +337,13 @@ function withSettings(): {
     images: { portal: imageOf('1.2.0') },
     settings: [{ config: 'options', set: { 'general/cache': 'on' }, add: { 'general/limit': '5' } }],
   });
-  const configs = [
-    {
-      name: 'options',
-      object: { kind: 'ConfigMap' as const, name: 'options' },
-      key: 'app.conf',
-      format: 'Ini' as const,
-    },
+  const configs = (name: string) => [
+    { name: 'options', object: { kind: 'ConfigMap' as const, name }, key: 'app.conf', format: 'Ini' as const },
   ];
-  objects.groups = [serverGroup(1, { configs }), serverGroup(2)];
+  objects.groups = [
+    serverGroup(1, { configs: configs('options') }),
+    serverGroup(2, { configs: configs('options-of-2') }),
+  ];
   const world = createScene(objects, { from: '1.1.0' });
   world.documents.set('ConfigMap/options', new Map([['app.conf/general/cache', 'off']]));
   return { objects, world };
