@@ -317,7 +317,9 @@ export const upgradeRunStatus = c.object('status is the journal.', {
   progress: progress.optional(),
   blockers: c.atomicList('blockers are why it is not moving, at most 16.', blocker, { max: 16 }).optional(),
   schemaChanged: c
-    .boolean('schemaChanged true: a migration was begun in this run, whatever became of it; journalled before it began.')
+    .boolean(
+      'schemaChanged true: a migration was begun in this run, whatever became of it; journalled before it began.',
+    )
     .optional(),
   service: c
     .object('service is what users have now.', {

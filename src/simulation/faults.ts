@@ -24,7 +24,7 @@ export interface ProbeFault {
 
 /** What `--fail` takes, for messages. */
 export const faultForms =
-  'probe:NAME@GROUP[:old|:any][:pool|:isolated][:silent], start@GROUP, snapshot@GROUP, restore@GROUP';
+  'probe:NAME@GROUP[:old|:any][:pool|:isolated][:silent], start@GROUP, snapshot@GROUP, restore@GROUP, database:VERB[:unknown|:lost]';
 
 /**
  * Makes the world misbehave as one `--fail` says.
@@ -32,6 +32,7 @@ export const faultForms =
  * @throws RangeError not a form of `faultForms`
  */
 export function applyFault(world: World, text: string): ProbeFault | undefined {
+  if (text.startsWith('database:')) return databaseFault(world, text);
   const [what = '', where = ''] = text.split('@');
   const [group = '', ...qualifiers] = where.split(':');
   if (group === '') throw new RangeError(`"${text}" names no group; wanted ${faultForms}`);
@@ -46,6 +47,17 @@ export function applyFault(world: World, text: string): ProbeFault | undefined {
   else if (what === 'restore') world.faults.restores.add(group);
   else throw new RangeError(`"${text}" is not a failure that can be simulated; wanted ${faultForms}`);
   return undefined;
+}
+
+function databaseFault(world: World, text: string): undefined {
+  const [, verb = '', how = 'fails'] = text.split(':');
+  if (!['schemaVersion', 'backup', 'verify', 'migrate', 'restore'].includes(verb))
+    throw new RangeError(
+      `"${text}" names no Job of a Database; wanted schemaVersion, backup, verify, migrate or restore`,
+    );
+  if (how !== 'fails' && how !== 'unknown' && how !== 'lost')
+    throw new RangeError(`"${text}" is not a failure that can be simulated; wanted ${faultForms}`);
+  world.faults.databases.set(verb, how);
 }
 
 function probeFault(probe: string, group: string, qualifiers: readonly string[]): ProbeFault {

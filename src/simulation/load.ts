@@ -1,6 +1,13 @@
 /** Reads a user's manifests into objects and workloads. */
 import { parseAllDocuments } from 'yaml';
-import { decodePackage, decodePool, decodeProbeSuite, decodeServerGroup, decodeUpgradeSet } from '../api/decode.ts';
+import {
+  decodeDatabase,
+  decodePackage,
+  decodePool,
+  decodeProbeSuite,
+  decodeServerGroup,
+  decodeUpgradeSet,
+} from '../api/decode.ts';
 import { TerminalError } from '../shared/errors.ts';
 import type { KnownWorkload, SceneObjects } from './scene.ts';
 
@@ -38,7 +45,7 @@ function listAt(value: unknown, ...path: readonly string[]): readonly unknown[] 
 
 /** @throws TerminalError InvalidObject - names the file, the object, the field and the next move */
 export function loadManifests(manifests: readonly Manifest[]): Loaded {
-  const objects: SceneObjects = { packages: [], pools: [], suites: [], groups: [], sets: [] };
+  const objects: SceneObjects = { packages: [], pools: [], suites: [], databases: [], groups: [], sets: [] };
   const workloads: KnownWorkload[] = [];
   const ignored = new Map<string, number>();
   for (const { file, text } of manifests) {
@@ -75,6 +82,9 @@ function take(objects: SceneObjects, workloads: KnownWorkload[], kind: string, o
       return true;
     case 'Pool':
       objects.pools.push(withUID(decodePool(object)));
+      return true;
+    case 'Database':
+      objects.databases.push(withUID(decodeDatabase(object)));
       return true;
     case 'ProbeSuite':
       objects.suites.push(withUID(decodeProbeSuite(object)));

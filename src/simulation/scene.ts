@@ -1,4 +1,5 @@
 /** A simulated cluster around the objects a user wrote. */
+import type { Database } from '../api/database.ts';
 import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
 import type { ProbeSuite } from '../api/probe-suite.ts';
@@ -7,6 +8,7 @@ import type { UpgradeSet } from '../api/upgrade-set.ts';
 import { compareVersions, parseVersion } from '../api/version.ts';
 import type { WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
+import { addDatabase } from './databases.ts';
 import { addPool } from './pools.ts';
 import { addWorkload } from './workloads.ts';
 import { createWorld, type Timings, type World } from './world.ts';
@@ -16,6 +18,7 @@ export interface SceneObjects {
   packages: Package[];
   pools: Pool[];
   suites: ProbeSuite[];
+  databases: Database[];
   groups: ServerGroup[];
   sets: UpgradeSet[];
 }
@@ -32,6 +35,8 @@ export interface SceneOptions {
   readonly workloads?: readonly KnownWorkload[];
   /** Version that runs where manifests do not tell. */
   readonly from?: string;
+  /** Schema of the databases at the beginning; default: that of the oldest package, else "1". */
+  readonly schema?: string;
   /** Pools that cannot keep started members from their users. */
   readonly cannotHold?: readonly string[];
   readonly timings?: Partial<Timings>;
@@ -42,12 +47,18 @@ export function createScene(objects: SceneObjects, options: SceneOptions = {}): 
   const world = createWorld({ timings: options.timings ?? {} });
   for (const pool of objects.pools) addPoolOf(world, objects, pool, options);
   for (const release of objects.packages) addRelease(world, release);
+  for (const database of objects.databases)
+    addDatabase(world, database.metadata.name, options.schema ?? schemaBefore(objects));
   for (const group of objects.groups) {
     world.groups.set(group.metadata.name, { lockedBy: '' });
     if (group.spec.snapshot !== undefined) world.snapshotClasses.add(group.spec.snapshot.volumeSnapshotClassName);
     for (const server of group.spec.servers) addServer(world, objects, options, group, server);
     for (const config of group.spec.configs ?? [])
       addDocuments(world, group, `${config.object.kind}/${config.object.name}`);
+  }
+  for (const set of objects.sets) {
+    const group = objects.groups.find(({ metadata }) => set.spec.serverGroups.includes(metadata.name));
+    if (group?.spec.database !== undefined) world.databaseOf.set(set.metadata.name, group.spec.database);
   }
   for (const set of objects.sets) world.poolsOf.set(set.metadata.name, poolsOf(objects, set));
   return world;
@@ -56,7 +67,11 @@ export function createScene(objects: SceneObjects, options: SceneOptions = {}): 
 export function addRelease(world: World, release: Package): void {
   for (const image of Object.values(release.spec.images ?? {})) {
     const known = world.releases.get(image);
-    world.releases.set(image, { ...known, version: release.spec.version });
+    world.releases.set(image, {
+      ...known,
+      version: release.spec.version,
+      ...(release.spec.schema === undefined ? {} : { schema: release.spec.schema.version }),
+    });
   }
 }
 
@@ -114,6 +129,7 @@ function addServer(
     images,
     replicas: known?.replicas ?? 1,
     group: group.metadata.name,
+    database: group.spec.database,
     ...(claimPrefix === undefined ? {} : { claimPrefix }),
   });
 }
@@ -138,6 +154,14 @@ function inventImages(
     if (!world.releases.has(image)) world.releases.set(image, { version });
   }
   return images;
+}
+
+function schemaBefore({ packages }: SceneObjects): string {
+  const known = packages.flatMap(({ spec }) => {
+    const version = parseVersion(spec.version);
+    return version === undefined || spec.schema === undefined ? [] : [{ version, schema: spec.schema.version }];
+  });
+  return known.toSorted((a, b) => compareVersions(a.version, b.version))[0]?.schema ?? '1';
 }
 
 function newestBefore(packages: readonly Package[], next: Package): Package | undefined {

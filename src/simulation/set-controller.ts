@@ -132,6 +132,7 @@ function planInput({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, 
     package: wanted,
     groups,
     pools: objects.pools.filter((pool) => names.has(pool.metadata.name)),
+    database: objects.databases.find(({ metadata }) => metadata.name === groups[0]?.spec.database),
     suites: objects.suites.filter((suite) => suites.has(suite.metadata.name)),
     workloads: new Map(
       [...world.workloads].map(([key, { template, replicas }]) => [key, { images: template.images, replicas }]),

@@ -89,7 +89,8 @@ async function ask(options: { folder: string; port: number; database: string; sq
   return stdout.trimEnd();
 }
 
-function freePort(): Promise<number> {
+/** A port nobody listened on a moment ago. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);

@@ -176,12 +176,12 @@ const cases: Readonly<Record<string, Case>> = {
   'two pods that ended differently cannot be told, though the Job is complete (S-24)': {
     pods: [exited(0), exited(3)],
     job: ['Complete'],
-    want: 'unknown; its pods ended differently: exit 0; exit 3',
+    want: 'unknown; its pods ended differently: pod JOB-a exit 0; pod JOB-b exit 3',
   },
   'two pods of which one was evicted cannot be told (S-24)': {
     pods: [exited(3), disrupted('EvictionByEvictionAPI', 'drained')],
     job: backoff,
-    want: 'unknown; its pods ended differently: exit 3; pod JOB-b was evicted: drained',
+    want: 'unknown; its pods ended differently: pod JOB-a exit 3; pod JOB-b was evicted: drained',
   },
   'a second pod that never began changes nothing (S-24)': {
     pods: [exited(0), waiting('ContainerCreating', '', 'Failed')],
@@ -192,7 +192,7 @@ const cases: Readonly<Record<string, Case>> = {
     verb: 'backup',
     pods: [exited(0, '{"handle":"a"}'), exited(0, '{"handle":"b"}')],
     job: ['Complete'],
-    want: 'unknown; its pods ended differently: exit 0; exit 0',
+    want: 'unknown; its pods answered differently: pod JOB-a exit 0; pod JOB-b exit 0',
   },
   'a Job that failed although its program ended well cannot be told': {
     pods: [exited(0)],

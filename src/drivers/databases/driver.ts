@@ -148,7 +148,7 @@ async function joinLogs(
   const texts: string[] = [];
   for (const pod of pods) {
     const text = await tailOf(client, pod, { container: workerOf(job), tailLines }, signal);
-    texts.push(pods.length === 1 ? text : `pod ${pod.metadata.name}:\n${text}`);
+    if (text !== '') texts.push(pods.length === 1 ? text : `pod ${pod.metadata.name}:\n${text}`);
   }
   return texts.join('\n');
 }

@@ -36,8 +36,7 @@ export function fateOf(job: Job, pods: readonly Pod[], verb: DatabaseVerb): Fate
   if (live !== undefined) return running(`pod ${live.metadata.name} has not ended yet`);
   const ends = pods.map((pod) => endOf(pod, workerOf(job)));
   const begun = ends.filter(({ kind }) => kind !== 'neverBegan');
-  if (new Set(begun.map((end) => verdictOf(end, verb))).size > 1)
-    return unknown(`its pods ended differently: ${begun.map(tellEnd).join('; ')}`, begun);
+  if (new Set(begun.map((end) => verdictOf(end, verb))).size > 1) return unknown(tellApart(begun), begun);
   return isComplete ? fateOfComplete(job, begun, verb) : fateOfFailed(job, ends, begun);
 }
 
@@ -63,6 +62,13 @@ export function workerOf({ spec }: Job): string {
 function verdictOf(end: PodEnd, verb: DatabaseVerb): string {
   if (end.kind === 'exited' && end.exitCode === 0 && asked.has(verb)) return `0 ${canonicalJson(end.output)}`;
   return String(exitCodeOf(end));
+}
+
+function tellApart(ends: readonly PodEnd[]): string {
+  const pods = ends.map((end) =>
+    end.kind === 'exited' ? `pod ${end.pod.metadata.name} ${tellEnd(end)}` : tellEnd(end),
+  );
+  return `its pods ${ends.every((end) => exitCodeOf(end) === 0) ? 'answered' : 'ended'} differently: ${pods.join('; ')}`;
 }
 
 function exitCodeOf(end: PodEnd | undefined): number | undefined {

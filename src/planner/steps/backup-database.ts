@@ -2,12 +2,12 @@
 import { formatInstant } from '../../shared/instant.ts';
 import type { DatabaseJob } from '../effects.ts';
 import { done, fail, type StepContext, type StepVerdict } from '../verdict.ts';
-import { answerOf, databaseJob } from './database-jobs.ts';
+import { answerOf, databaseJob, readSchemaBefore, schemaBeforeJob, type JobContext } from './database-jobs.ts';
 import { backupAtKey, backupKey } from './keys.ts';
 
-type JobContext = Pick<StepContext, 'run' | 'step' | 'entry' | 'handles'>;
-
 export function evaluateBackupDatabase(context: StepContext): StepVerdict {
+  const unread = readSchemaBefore(context);
+  if (unread !== undefined) return unread;
   const backup = answerOf(context, databaseJob(context, 'backup', 'backup'), 'there is no backup yet', 'BackupFailed');
   if ('verdict' in backup) return backup.verdict;
   const handle = backup.answer.output['handle'] ?? '';
@@ -24,7 +24,7 @@ export function evaluateBackupDatabase(context: StepContext): StepVerdict {
 
 /** Every Job this step may ask about now. */
 export function backupJobs(context: JobContext): DatabaseJob[] {
-  return [databaseJob(context, 'backup', 'backup'), verifyJob(context, '')];
+  return [schemaBeforeJob(context), databaseJob(context, 'backup', 'backup'), verifyJob(context, '')];
 }
 
 function verifyJob(context: JobContext, handle: string): DatabaseJob {

@@ -1,9 +1,10 @@
 /** Jobs on the database, one after the other, as the steps that need them ask. */
 import type { DatabaseJob, DatabaseVerb } from '../effects.ts';
 import type { DatabaseJobObservation } from '../observed.ts';
+import { schemaBeforeKey } from './keys.ts';
 import { act, fail, wait, type StepContext, type StepVerdict } from '../verdict.ts';
 
-type JobContext = Pick<StepContext, 'run' | 'step' | 'entry' | 'handles'>;
+export type JobContext = Pick<StepContext, 'run' | 'step' | 'entry' | 'handles'>;
 
 /** @param part tells two Jobs of one verb in one attempt apart, such as "before" and "after" */
 export function databaseJob(
@@ -41,3 +42,24 @@ export function stillRunning(context: StepContext, job: DatabaseJob, seen: Datab
     object: `database/${context.run.spec.database?.name ?? ''}`,
   });
 }
+
+/** The schema before anything is run, asked once a run: {@link schemaBeforeKey}. Undefined: it is known. */
+export function readSchemaBefore(context: StepContext): StepVerdict | undefined {
+  if (context.handles[schemaBeforeKey] !== undefined) return undefined;
+  const read = answerOf(context, schemaBeforeJob(context), 'the schema is not known yet', 'SchemaUnknown');
+  if ('verdict' in read) return read.verdict;
+  const version = read.answer.output['schemaVersion'] ?? '';
+  if (version === '') return fail('SchemaUnknown', noSchemaVersion);
+  return {
+    kind: 'record',
+    record: { [schemaBeforeKey]: version },
+    because: `the schema is ${version} before anything is run`,
+  };
+}
+
+export function schemaBeforeJob(context: JobContext): DatabaseJob {
+  return databaseJob(context, 'schemaVersion', 'before');
+}
+
+export const noSchemaVersion =
+  'the schemaVersion Job did not say one: write {"schemaVersion": "41"} as termination message';

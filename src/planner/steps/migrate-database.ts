@@ -5,17 +5,24 @@
 import type { DatabaseJob } from '../effects.ts';
 import type { DatabaseJobObservation } from '../observed.ts';
 import { act, done, fail, type StepContext, type StepVerdict } from '../verdict.ts';
-import { answerOf, databaseJob, stillRunning } from './database-jobs.ts';
+import {
+  answerOf,
+  databaseJob,
+  noSchemaVersion,
+  readSchemaBefore,
+  schemaBeforeJob,
+  stillRunning,
+  type JobContext,
+} from './database-jobs.ts';
 import { migrationKey, schemaBeforeKey, schemaChangedKey, schemaNowKey } from './keys.ts';
-
-type JobContext = Pick<StepContext, 'run' | 'step' | 'entry' | 'handles'>;
 
 /** The wrapper's exit status where it cannot tell what became of the migration. */
 const unknownStatus = 75;
 
 export function evaluateMigrateDatabase(context: StepContext): StepVerdict {
-  const before = context.handles[schemaBeforeKey];
-  if (before === undefined) return readBefore(context);
+  const unread = readSchemaBefore(context);
+  if (unread !== undefined) return unread;
+  const before = context.handles[schemaBeforeKey] ?? '';
   const wanted = context.run.spec.to.schema;
   if (!isMinor(context) && before === wanted) return done(`the schema is ${before} already; nothing was run`);
   const job = migration(context);
@@ -23,27 +30,14 @@ export function evaluateMigrateDatabase(context: StepContext): StepVerdict {
   if (seen === undefined || seen.state === 'absent')
     return timesBegun(context) === 0 ? begin(context, job) : askEvidence(context, job, before);
   if (seen.state === 'failed') return failed(seen);
+  if (seen.state === 'unknown') return askEvidence(context, undefined, before);
   return seen.state === 'succeeded' ? check(context, before) : stillRunning(context, job, seen);
 }
 
 /** Every Job this step may ask about now. */
 export function migrationJobs(context: JobContext): DatabaseJob[] {
-  return [before(context), migration(context), evidence(context), after(context)];
+  return [schemaBeforeJob(context), migration(context), evidence(context), after(context)];
 }
-
-function readBefore(context: StepContext): StepVerdict {
-  const read = answerOf(context, before(context), 'the schema is not known yet', 'SchemaUnknown');
-  if ('verdict' in read) return read.verdict;
-  const version = read.answer.output['schemaVersion'] ?? '';
-  if (version === '') return fail('SchemaUnknown', unreadable);
-  return {
-    kind: 'record',
-    record: { [schemaBeforeKey]: version },
-    because: `the schema is ${version} before anything is run`,
-  };
-}
-
-const unreadable = 'the schemaVersion Job did not say one: write {"schemaVersion": "41"} as termination message';
 
 /** Written down before it begins, so that a way back restores the database whatever became of it. */
 function begin(context: StepContext, job: DatabaseJob): StepVerdict {
@@ -55,13 +49,21 @@ function begin(context: StepContext, job: DatabaseJob): StepVerdict {
   return act({ kind: 'RunDatabaseJob', job }, `the schema is ${context.handles[schemaBeforeKey] ?? ''}`, record);
 }
 
-/** The Job is gone, or the controller was killed before it made it: the database knows which. */
-function askEvidence(context: StepContext, job: DatabaseJob, schema: string): StepVerdict {
-  const asked = answerOf(context, evidence(context), 'the migration was begun and its Job is gone', 'OutcomeUnknown');
+/**
+ * The Job is gone, or the controller was killed before it made it, or its pods do not agree: the database knows which.
+ * @param job what to begin where the database has never heard of it; undefined where it cannot be begun again
+ */
+function askEvidence(context: StepContext, job: DatabaseJob | undefined, schema: string): StepVerdict {
+  const asked = answerOf(
+    context,
+    evidence(context),
+    'the migration was begun and its Job does not tell how it ended',
+    'OutcomeUnknown',
+  );
   if ('verdict' in asked) return asked.verdict;
   const found = asked.answer.output['operation'];
   if (found === 'done') return check(context, schema);
-  if (found === 'none') return begin(context, job);
+  if (found === 'none' && job !== undefined) return begin(context, job);
   return fail(
     'OutcomeUnknown',
     `the migration was begun, and the database does not say how it ended (${found ?? 'no answer'}): look at the database, then resume or roll back`,
@@ -79,7 +81,7 @@ function check(context: StepContext, schema: string): StepVerdict {
   const read = answerOf(context, after(context), 'the migration has ended', 'SchemaUnknown');
   if ('verdict' in read) return read.verdict;
   const now = read.answer.output['schemaVersion'] ?? '';
-  if (now === '') return fail('SchemaUnknown', unreadable);
+  if (now === '') return fail('SchemaUnknown', noSchemaVersion);
   if (isMinor(context)) return checkNoOp(context, schema, now);
   const wanted = context.run.spec.to.schema;
   if (wanted !== undefined && wanted !== now)
@@ -107,10 +109,6 @@ function isMinor(context: JobContext): boolean {
 
 function timesBegun({ handles, entry }: JobContext): number {
   return Number(handles[migrationKey(entry.operation)] ?? '0');
-}
-
-function before(context: JobContext): DatabaseJob {
-  return databaseJob(context, 'schemaVersion', 'before');
 }
 
 function after(context: JobContext): DatabaseJob {

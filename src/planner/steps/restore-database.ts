@@ -2,10 +2,8 @@
 import type { DatabaseJob } from '../effects.ts';
 import { seeWorkload, workloadsOf } from '../members.ts';
 import { done, fail, listSome, type StepContext, type StepVerdict } from '../verdict.ts';
-import { answerOf, databaseJob } from './database-jobs.ts';
+import { answerOf, databaseJob, type JobContext } from './database-jobs.ts';
 import { backupKey, schemaBeforeKey, schemaNowKey } from './keys.ts';
-
-type JobContext = Pick<StepContext, 'run' | 'step' | 'entry' | 'handles'>;
 
 export function evaluateRestoreDatabase(context: StepContext): StepVerdict {
   const pods = context.run.spec.groups
