@@ -8,12 +8,12 @@ import type { ReconcileResult } from '../kube/controller.ts';
 import { deployments, statefulSets } from '../kube/resources.ts';
 import { patchStatus } from '../kube/status.ts';
 import type { ObjectName } from '../kube/types.ts';
+import { validDecisions, voidReason } from '../planner/intent.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import { readyConditions } from './conditions.ts';
 import type { ControllerContext } from './context.ts';
 import { runs } from './facts.ts';
-import { validDecisions, voidReason } from './reconcile-run.ts';
 
 const settled: ReconcileResult = { kind: 'settled' };
 
@@ -52,7 +52,8 @@ function judge(
   const reason = voidReason(decision, run, context.now());
   if (reason !== '') return { phase: 'Void', message: reason };
   if (isEnded(run.status?.phase)) return { phase: 'Void', message: `the run is over: ${run.status?.phase ?? ''}` };
-  const first = validDecisions(context, run).find((other) => other.choice === decision.spec.choice);
+  const near = context.caches.decisions.list(namespace).map(decodeDecision);
+  const first = validDecisions(near, run, context.now()).find((other) => other.choice === decision.spec.choice);
   if (first !== undefined && first.name !== decision.metadata.name)
     return { phase: 'Void', message: `Decision ${first.name} came first` };
   return { phase: 'Accepted', message: 'first valid decision' };

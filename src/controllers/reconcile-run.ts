@@ -11,11 +11,7 @@ import type { Stopwatch } from '../engine/stopwatch.ts';
 import { removeFinalizer } from '../kube/finalizers.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
 import type { ObjectName, Resource } from '../kube/types.ts';
-import type { RunIntent } from '../planner/decision.ts';
-import type { ValidDecision } from '../planner/verdict.ts';
-import type { EpochMs } from '../shared/clock.ts';
-import { parseDuration } from '../shared/duration.ts';
-import { parseInstant } from '../shared/instant.ts';
+import { computeIntent, validDecisions } from '../planner/intent.ts';
 import type { Logger } from '../shared/logger.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import type { ControllerContext } from './context.ts';
@@ -48,7 +44,7 @@ export async function reconcileRun(
     const set = setOf(context, run);
     if (set?.spec.dryRun === true && run.spec.purpose === 'Upgrade' && run.status?.started === undefined)
       return { kind: 'settled' };
-    const decisions = validDecisions(context, run);
+    const decisions = validDecisions(decisionsNear(context, run), run, context.now());
     const input: PassInput = {
       run,
       store,
@@ -58,7 +54,7 @@ export async function reconcileRun(
       drivers: context.drivers,
       now: context.now,
       decisions,
-      intent: intentOf(context, run, set, decisions),
+      intent: computeIntent({ set, run, decisions, now: context.now() }),
       epoch: context.leader.epoch(),
       mayAct: context.leader.mayAct,
       onEffect: context.counters.effectMade,
@@ -91,56 +87,6 @@ function setOf(context: ControllerContext, run: UpgradeRun): UpgradeSet | undefi
   return set === undefined || set.metadata.uid !== run.spec.upgradeSetUID ? undefined : decodeUpgradeSet(set);
 }
 
-/** What people want now, from the set and the decisions. */
-function intentOf(
-  context: ControllerContext,
-  run: UpgradeRun,
-  set: UpgradeSet | undefined,
-  decisions: readonly ValidDecision[],
-): RunIntent {
-  if (set === undefined) return { paused: false, end: 'Delete' };
-  const { paused, package: wanted, finalizeTimeout } = set.spec;
-  const deletedAt = set.metadata.deletionTimestamp ?? run.metadata.deletionTimestamp;
-  if (deletedAt !== undefined) {
-    const outOfTime = context.now() > parseInstant(deletedAt) + parseDuration(finalizeTimeout);
-    return { paused: false, end: 'Delete', outOfTime };
-  }
-  if (decisions.some((decision) => decision.choice === 'Abort' && decision.approved)) return { paused, end: 'Abort' };
-  if (run.spec.purpose === 'Upgrade' && wanted !== run.spec.package) {
-    // Asked for what ran before: the way back is shorter than forward and back.
-    return { paused, end: wanted === run.spec.from.package ? 'Abort' : 'Supersede' };
-  }
-  return { paused };
-}
-
-/** Decisions that count for this run now, oldest first: of two that contradict each other the first is heard. */
-export function validDecisions(context: Pick<ControllerContext, 'caches' | 'now'>, run: UpgradeRun): ValidDecision[] {
-  return context.caches.decisions
-    .list(run.metadata.namespace)
-    .map(decodeDecision)
-    .filter((decision) => voidReason(decision, run, context.now()) === '')
-    .toSorted((a, b) => createdAt(a) - createdAt(b) || (a.metadata.name < b.metadata.name ? -1 : 1))
-    .map((decision) => ({
-      name: decision.metadata.name,
-      choice: decision.spec.choice,
-      approved: decision.spec.verdict !== 'Denied',
-      by: decision.spec.decidedBy ?? 'somebody',
-      reason: decision.spec.reason ?? '',
-      method: decision.spec.method ?? '',
-      data: decision.spec.data,
-      createdAt: createdAt(decision),
-    }));
-}
-
-/** Why a decision does not count; empty when it does. */
-export function voidReason(decision: Decision, run: UpgradeRun, now: EpochMs): string {
-  const { spec } = decision;
-  if (spec.run !== run.metadata.name) return 'it is for another run';
-  if (spec.planHash !== run.spec.planHash) return `it was made for another plan; this run has ${run.spec.planHash}`;
-  if (spec.expires !== undefined && parseInstant(spec.expires) <= now) return `it expired at ${spec.expires}`;
-  return '';
-}
-
-function createdAt(decision: Decision): EpochMs {
-  return decision.metadata.creationTimestamp === undefined ? 0 : parseInstant(decision.metadata.creationTimestamp);
+function decisionsNear(context: ControllerContext, run: UpgradeRun): Decision[] {
+  return context.caches.decisions.list(run.metadata.namespace).map(decodeDecision);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
-import type { ClosableProbeDriver } from '../drivers/probes/driver.ts';
+import type { ProbeDriver } from '../drivers/contract.ts';
 import { createCache } from '../kube/cache.ts';
 import type { ProbeState } from '../planner/observed.ts';
 import { silentLogger } from '../shared/logger.ts';
@@ -15,7 +15,7 @@ const asking = { id: 'g1-isolated' } as const;
 function fakeProbes(ids: readonly string[], state: ProbeState = 'running') {
   const known = new Set(ids);
   const log: string[] = [];
-  const driver: ClosableProbeDriver = {
+  const driver: ProbeDriver = {
     observe: (_context, probe) => ({ id: probe, state: known.has(probe) ? state : 'absent', message: '', results: [] }),
     async request() {},
     onChange() {},

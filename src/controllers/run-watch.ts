@@ -1,7 +1,6 @@
 /** What follows from changes of runs beside their reconcile: probes nobody waits for are stopped, events are counted. */
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { ProbeDriver } from '../drivers/contract.ts';
-import { isClosable } from '../drivers/probes/driver.ts';
 import type { Cache, CacheHandler } from '../kube/cache.ts';
 import type { Runnable } from '../kube/manager.ts';
 import { journalOf } from '../planner/journal.ts';
@@ -25,10 +24,10 @@ export function watchRuns(
     updated(run, old) {
       if (run.status?.phase === 'RollingBack' && old.status?.phase !== 'RollingBack')
         counters.rolledBack?.(run.status.failure?.reason ?? 'RollingBack');
-      if (isClosable(probes)) probes.end((id) => isOverFor(run, id));
+      probes.end((id) => isOverFor(run, id));
     },
     deleted(run) {
-      if (isClosable(probes)) probes.end((id) => id.startsWith(`${run.metadata.uid ?? ''}/`));
+      probes.end((id) => id.startsWith(`${run.metadata.uid ?? ''}/`));
     },
   };
   return {
@@ -84,7 +83,7 @@ export function closingProbes(controller: Runnable, probes: ProbeDriver): Runnab
       try {
         await controller.run(signal);
       } finally {
-        if (isClosable(probes)) await probes.close();
+        await probes.close();
       }
     },
   };

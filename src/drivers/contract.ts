@@ -111,6 +111,10 @@ export interface ProbeDriver {
   ): Promise<void>;
   /** Called whenever the state of a probe run changed, with its id. */
   onChange(listener: (id: string) => void): void;
+  /** Stops and forgets the runs whose id `isOver` holds for, and deletes their Jobs: nobody waits for the answer. */
+  end(isOver: (id: string) => boolean): void;
+  /** Stops all runs without a verdict, for good. Jobs stay: another process may take them up again. */
+  close(): Promise<void>;
 }
 
 /** One Kubernetes Job per id, in the run's namespace, made under the run's account; its pod runs at most once. */

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Pool } from '../api/pool.ts';
 import type { ServerGroup } from '../api/server-group.ts';
-import { persistentVolumeClaims, services, statefulSets, volumeSnapshotClasses } from '../kube/resources.ts';
+import {
+  persistentVolumeClaims,
+  podDisruptionBudgets,
+  services,
+  statefulSets,
+  volumeSnapshotClasses,
+} from '../kube/resources.ts';
 import type { StatefulSet, VolumeSnapshotClass } from '../kube/objects.ts';
 import { silentLogger } from '../shared/logger.ts';
 import { packageOf, pool, serverGroup } from '../../test/builders/objects.ts';
@@ -96,6 +102,33 @@ const cases: Readonly<
   'two Pools are one': {
     spoil: (scene) => ({ ...scene, pools: [...scene.pools, pool('also', { service: { name: 'web' } })] }),
     want: ['PoolAliased pool/web'],
+  },
+  'S-20: a budget allows no disruption': {
+    spoil: ({ made }) =>
+      void made.client.seed(podDisruptionBudgets, {
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata: { namespace, name: 'web', generation: 1 },
+        spec: { minAvailable: 1, selector: { matchLabels: { app: 'web-1' } } },
+        status: { disruptionsAllowed: 0, observedGeneration: 1 },
+      }),
+    want: ['DisruptionBudgetExhausted poddisruptionbudget/web'],
+  },
+  'S-20: a budget of others, one that allows a disruption, and one that was not counted yet': {
+    spoil: ({ made }) => {
+      const budget = (name: string, app: string, allowed: number, observedGeneration: number): void =>
+        void made.client.seed(podDisruptionBudgets, {
+          apiVersion: 'policy/v1',
+          kind: 'PodDisruptionBudget',
+          metadata: { namespace, name, generation: 2 },
+          spec: { maxUnavailable: 1, selector: { matchExpressions: [{ key: 'app', operator: 'In', values: [app] }] } },
+          status: { disruptionsAllowed: allowed, observedGeneration },
+        });
+      budget('others', 'mail', 0, 2);
+      budget('generous', 'web-1', 1, 2);
+      budget('fresh', 'web-1', 0, 1);
+    },
+    want: [],
   },
   'there is no snapshot class (S-32)': {
     spoil: (scene) => ({ ...scene, groups: [serverGroup(1, { snapshot: { volumeSnapshotClassName: 'gone' } })] }),

@@ -5,6 +5,7 @@ import type { ServerGroup } from '../api/server-group.ts';
 import {
   persistentVolumeClaims,
   persistentVolumes,
+  podDisruptionBudgets,
   services,
   storageClasses,
   volumeSnapshotClasses,
@@ -20,6 +21,7 @@ import type { PoolDriver, RunContext } from './contract.ts';
 import { type Workload, findWorkload } from './pods.ts';
 import { type PoolScene, checkAliases, checkOneLabel, checkPool } from './pools/preflight.ts';
 import { type SnapshotScene, checkSnapshots } from './snapshots/preflight.ts';
+import { checkBudgets } from './workloads/budgets.ts';
 import { reconcilersOf } from './workloads/managers.ts';
 import { observeWorkload } from './workloads/observe.ts';
 import { findProbeProblems } from './probes/preflight.ts';
@@ -72,6 +74,7 @@ export async function findLiveProblems(
     const storage = await Promise.all(
       input.groups.map((group) => readStorage(options.client, input.context, group, members, signal)),
     );
+    const budgets = await options.client.list(podDisruptionBudgets, { namespace: input.context.namespace }, signal);
     const owners = await Promise.all(members.map((member) => checkOwners(as, member, input.package, signal)));
     // Variables nobody sets are the planner's to find; everything a suite names counts as set here.
     const suites = input.suites.map((suite) =>
@@ -85,6 +88,7 @@ export async function findLiveProblems(
         checkWorkload(ref, workload, { takeOwnership: group.spec.takeOwnership }),
       ),
       ...checkSharedClaims(members),
+      ...checkBudgets(members, budgets.items),
       ...owners.flat(),
       ...checkAliases(input.pools),
       ...scenes.flatMap(checkPool),

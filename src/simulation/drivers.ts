@@ -142,6 +142,8 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
         ),
       ),
       onChange: (listener) => probes.onChange(listener),
+      end: () => {},
+      close: () => Promise.resolve(),
     },
     stop: () => probes.stop(),
   };

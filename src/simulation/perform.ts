@@ -50,7 +50,14 @@ export function performOnWorkload(world: World, operation: Operation, effect: Wo
   const workload = world.workloads.get(workloadKey(effect.workload));
   if (workload === undefined || workload.deleted)
     throw new TerminalError('WorkloadNotFound', `${workloadKey(effect.workload)} does not exist`);
-  if (effect.kind !== 'DeletePods' && effect.kind !== 'SaveRevision') workload.operation = operation.operation;
+  const different = changeWorkload(world, workload, operation, effect);
+  // Pods and revisions are objects of their own; what is refused or was so already leaves no mark.
+  if (different && effect.kind !== 'DeletePods' && effect.kind !== 'SaveRevision')
+    workload.operation = operation.operation;
+  return different;
+}
+
+function changeWorkload(world: World, workload: SimWorkload, operation: Operation, effect: WorkloadEffect): boolean {
   switch (effect.kind) {
     case 'LockWorkload':
       return lock(workload, operation.runUID, effect.takeFrom);

@@ -1,6 +1,5 @@
 /** What happens to one UpgradeSet in one pass: which run it has, what its people want of it, and that run's pass. */
 import { createHash } from 'node:crypto';
-import type { Decision } from '../api/decision.ts';
 import type { UpgradeRun, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import type { Drivers } from '../drivers/contract.ts';
@@ -8,13 +7,10 @@ import type { Pacer } from '../engine/pacer.ts';
 import type { PassOutcome } from '../engine/input.ts';
 import { runPass } from '../engine/pass.ts';
 import type { Stopwatch } from '../engine/stopwatch.ts';
-import type { RunIntent } from '../planner/decision.ts';
+import { computeIntent, validDecisions } from '../planner/intent.ts';
 import { workloadKey } from '../planner/observed.ts';
 import { computeRun, type PlanInput } from '../planner/plan.ts';
 import { findProblems } from '../planner/validate.ts';
-import type { ValidDecision } from '../planner/verdict.ts';
-import { parseDuration } from '../shared/duration.ts';
-import { parseInstant } from '../shared/instant.ts';
 import type { Logger } from '../shared/logger.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import type { SceneObjects } from './scene.ts';
@@ -150,7 +146,8 @@ function sha256(text: string): string {
 }
 
 function passRun(input: ControlInput, set: UpgradeSet, run: UpgradeRun): Promise<PassOutcome> {
-  const decisions = decisionsFor(input.store.decisions, run);
+  const now = input.world.clock.now();
+  const decisions = validDecisions(input.store.decisions, run, now);
   return runPass({
     run,
     drivers: input.drivers,
@@ -159,43 +156,10 @@ function passRun(input: ControlInput, set: UpgradeSet, run: UpgradeRun): Promise
     pacer: input.pacer,
     now: () => input.world.clock.now(),
     decisions,
-    intent: intentOf(input, set, run, decisions),
+    intent: computeIntent({ set, run, decisions, now }),
     epoch: input.epoch,
     mayAct: () => !input.process.isDead,
     logger: input.loggerOf(run.metadata.name),
     signal: never,
   });
-}
-
-function decisionsFor(decisions: readonly Decision[], run: UpgradeRun): ValidDecision[] {
-  return decisions
-    .filter(({ spec }) => spec.run === run.metadata.name && spec.planHash === run.spec.planHash)
-    .map(({ metadata, spec }) => ({
-      name: metadata.name,
-      choice: spec.choice,
-      approved: spec.verdict === 'Approved',
-      by: spec.decidedBy ?? '',
-      reason: spec.reason ?? '',
-      method: spec.method ?? '',
-      data: spec.data,
-      createdAt: parseInstant(metadata.creationTimestamp ?? ''),
-    }));
-}
-
-function intentOf(
-  { world }: ControlInput,
-  set: UpgradeSet,
-  run: UpgradeRun,
-  decisions: readonly ValidDecision[],
-): RunIntent {
-  const paused = set.spec.paused;
-  const deletedAt = set.metadata.deletionTimestamp;
-  if (deletedAt !== undefined) {
-    const outOfTime = world.clock.now() - parseInstant(deletedAt) >= parseDuration(set.spec.finalizeTimeout);
-    return { paused: false, end: 'Delete', outOfTime };
-  }
-  if (decisions.some((decision) => decision.choice === 'Abort' && decision.approved)) return { paused, end: 'Abort' };
-  if (set.spec.package === run.spec.package || run.spec.purpose !== 'Upgrade') return { paused };
-  // The release from before is asked for again: the shortest way there is back, not forward and back.
-  return { paused, end: set.spec.package === run.spec.from.package ? 'Abort' : 'Supersede' };
 }

@@ -218,7 +218,7 @@ describe('a lost journal', () => {
   it('design 5.9: a journal from before anything was stopped stalls, and nothing more is changed', async () => {
     assert.deepEqual(await setBack('portal-1', 'preflight', 'g1-start'), [
       'JournalLost',
-      `StatefulSet/web-1 has no replicas, ran 1 when this was planned, and was not stopped yet: ${signs}`,
+      `StatefulSet/web-1 was changed by run-portal-1/g1-upgrade/1, and the journal knows 0 attempts of g1-upgrade: ${signs}`,
       [],
     ]);
   });
@@ -226,7 +226,15 @@ describe('a lost journal', () => {
   it('design 5.9: a journal from before the group was stopped stalls, and nothing more is changed', async () => {
     assert.deepEqual(await setBack('portal-1', 'g1-drain', 'g1-snapshot'), [
       'JournalLost',
-      `StatefulSet/web-1 has no replicas, ran 1 when this was planned, and was not stopped yet: ${signs}`,
+      `StatefulSet/web-1 was changed by run-portal-1/g1-stop/1, and the journal knows 0 attempts of g1-stop: ${signs}`,
+      [],
+    ]);
+  });
+
+  it('design 5.9: a journal from before a group that serves again by now stalls, and nothing more is changed', async () => {
+    assert.deepEqual(await setBack('portal-1', 'g1-drain', 'g2-drain'), [
+      'JournalLost',
+      `StatefulSet/web-1 was changed by run-portal-1/g1-start/1, and the journal knows 0 attempts of g1-start: ${signs}`,
       [],
     ]);
   });
@@ -235,19 +243,19 @@ describe('a lost journal', () => {
     const fail = ['probe:login@group-1'];
     assert.deepEqual(await setBack('portal-1-back', 'g1-stop', 'g1-start', { fail }), [
       'JournalLost',
-      `claim data-web-1-0 was restored from portal-1-data-web-1-0 by this run, which has not begun to restore: ${signs}`,
+      `StatefulSet/web-1 was changed by run-portal-1-back/g1-reinstall/1, and the journal knows 0 attempts of g1-reinstall: ${signs}`,
       [],
     ]);
   });
 
-  it('design 5.9: a lock that is gone stalls the run, and nothing more is changed', async () => {
+  it('design 5.9: a lock of another run stalls the run, and nothing more is changed', async () => {
     let callsBefore = 0;
     const ended = await play({
       tell: () => ({
         ...setting({ set: quick }),
         events: [
-          whenStep('g1-snapshot', 'Running', 'somebody takes the lock off web-1', ({ world }) => {
-            must(world.workloads.get('StatefulSet/web-1'), 'web-1').lockedBy = '';
+          whenStep('g1-snapshot', 'Running', 'web-1 is locked by another run', ({ world }) => {
+            must(world.workloads.get('StatefulSet/web-1'), 'web-1').lockedBy = 'run-other';
             callsBefore = world.calls.length;
           }),
         ],
@@ -256,7 +264,7 @@ describe('a lost journal', () => {
     const failure = ended.result.runs[0]?.status?.failure;
     assert.deepEqual(
       [failure?.reason, failure?.message, ended.world.calls.length],
-      ['JournalLost', `StatefulSet/web-1 is locked by nobody and should be by this run: ${signs}`, callsBefore],
+      ['JournalLost', `StatefulSet/web-1 is locked by run run-other and should be by this run: ${signs}`, callsBefore],
     );
   });
 });

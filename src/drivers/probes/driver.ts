@@ -13,25 +13,6 @@ export interface ProbeDriverOptions {
   readonly logger: Logger;
 }
 
-/** A driver whose runs go on in the background until they are over, ended, or the driver is closed. */
-export interface ClosableProbeDriver extends ProbeDriver {
-  /**
-   * Stops and forgets the runs whose id `isOver` holds for: whoever asked has no use for the answer any more. Their
-   * Jobs are deleted, and no listener hears of them again.
-   */
-  end(isOver: (id: string) => boolean): void;
-  /**
-   * Stops all runs without a verdict and resolves when nothing of them goes on; nothing can be asked for afterwards.
-   * Jobs stay: another process may take them up again.
-   */
-  close(): Promise<void>;
-}
-
-/** Is there something to stop? Drivers whose runs live elsewhere, such as simulated ones, have nothing. */
-export function isClosable(driver: ProbeDriver): driver is ClosableProbeDriver {
-  return 'close' in driver && 'end' in driver;
-}
-
 /** Runs that are over are known for so long as there are not more of them; asked for again, a forgotten one starts afresh. */
 const keptRuns = 500;
 
@@ -40,11 +21,11 @@ interface Entry {
   readonly stop: AbortController;
 }
 
-export function createProbeDriver(options: ProbeDriverOptions): ClosableProbeDriver {
+export function createProbeDriver(options: ProbeDriverOptions): ProbeDriver {
   return new Driver(options);
 }
 
-class Driver implements ClosableProbeDriver {
+class Driver implements ProbeDriver {
   readonly #options: ProbeDriverOptions;
   readonly #runs = new Map<string, Entry>();
   readonly #listeners: ((id: string) => void)[] = [];

@@ -9,7 +9,8 @@ import type { ProbeRequest } from '../../planner/effects.ts';
 import type { ProbeObservation } from '../../planner/observed.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import { cluster, context, never, operation, type Cluster } from '../../../test/conformance/scene.ts';
-import { createProbeDriver, type ClosableProbeDriver } from './driver.ts';
+import type { ProbeDriver } from '../contract.ts';
+import { createProbeDriver } from './driver.ts';
 
 const servers: Server[] = [];
 
@@ -47,7 +48,7 @@ export function request(parameters: Record<string, string> = {}, more: Partial<P
 }
 
 /** Waits for the next change of any run. */
-export function nextChange(driver: ClosableProbeDriver): () => Promise<void> {
+export function nextChange(driver: ProbeDriver): () => Promise<void> {
   let changed = Promise.withResolvers<void>();
   driver.onChange(() => changed.resolve());
   return async () => {
