@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import * as c from './common.ts';
 import { conditions } from './conditions.ts';
 import { type ApiObject, defineKind } from './kind.ts';
@@ -9,14 +9,25 @@ const task = (description: string): z.ZodObject<{ job: typeof c.job }, z.core.$s
 export const databaseSpec = c.object(
   'spec says how the database is asked, backed up, migrated and restored: one Job for each.',
   {
-    connection: c.object('connection is where the database is. Its parts reach the Jobs as BELAY_DB_HOST and so on.', {
-      host: c.nonEmpty('host is the name or address.', 253),
-      port: c.integer('port is the port.', 1, 65_535),
-      database: c.nonEmpty('database is the name of the database.', 63),
-      credentialsSecret: c
-        .objectName('credentialsSecret is the Secret whose keys reach the Jobs as environment variables.')
-        .optional(),
-    }),
+    connection: c.object(
+      'connection is where the database is. Its parts reach the Jobs as BELAY_DB_HOST and so on.',
+      {
+        host: c.nonEmpty('host is the name or address.', 253),
+        port: c.integer('port is the port.', 1, 65_535),
+        database: c.nonEmpty('database is the name of the database.', 63),
+        credentialsSecret: c
+          .objectName('credentialsSecret is the Secret whose keys reach the Jobs as environment variables.')
+          .optional(),
+      },
+      [
+        {
+          rule: 'self.host == oldSelf.host && self.database == oldSelf.database',
+          message:
+            'host and database say which database it is, and its backups are of that one: create another Database for another one',
+          reason: 'FieldValueForbidden',
+        },
+      ],
+    ),
     schemaVersion: task(
       'schemaVersion reads the version of the schema, and what became of a migration: its termination message is {"schemaVersion": "41", "operation": "none" | "begun" | "done"}.',
     ),

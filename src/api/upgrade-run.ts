@@ -174,7 +174,7 @@ const capturedSuite = c.object('A ProbeSuite as it was when the run was made.', 
   spec: probeSuiteSpec,
 });
 
-const runDatabase = c.object('The Database as it was when the run was made.', {
+const runDatabase = c.object('database is the Database as it was when the run was made.', {
   name: c.objectName('name is its name.'),
   uid: c.nonEmpty('uid is its UID.', 64),
   spec: databaseSpec,

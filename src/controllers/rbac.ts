@@ -8,7 +8,16 @@ export interface RbacNeed {
   readonly resourceNames?: readonly string[];
 }
 
-const ours = ['packages', 'pools', 'probesuites', 'servergroups', 'upgradesets', 'upgraderuns', 'decisions'];
+const ours = [
+  'packages',
+  'pools',
+  'probesuites',
+  'databases',
+  'servergroups',
+  'upgradesets',
+  'upgraderuns',
+  'decisions',
+];
 const read = ['get', 'list', 'watch'];
 
 export const rbacNeeds: readonly RbacNeed[] = [

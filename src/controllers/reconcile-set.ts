@@ -101,16 +101,7 @@ async function planOrRefuse(
   const { set } = input;
   const problems = [...accountProblems(context, set), ...findProblems(input)];
   if (problems.length === 0) {
-    problems.push(
-      ...(await context.preflight.findProblems(
-        observerOf(set),
-        input.groups,
-        input.pools,
-        input.suites,
-        input.package,
-        signal,
-      )),
-    );
+    problems.push(...(await context.preflight.findProblems(observerOf(set), input, signal)));
   }
   if (problems.length > 0) return { kind: 'problems', problems };
   const spec = computeRun(input, sha256);

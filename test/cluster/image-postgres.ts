@@ -49,7 +49,9 @@ async function buildTools(): Promise<PostgresImage> {
 
 /** initdb loads the procedural language, the stemmers and the conversions; the rest are extensions. */
 function isPartOfInitdb(file: string): boolean {
-  return /^(plpgsql|dict_snowball|\w+_and_\w+|\w+2004\w*|euc\w+|latin\w+|utf8\w+|cyrillic\w+)\.so$/.test(basename(file));
+  return /^(plpgsql|dict_snowball|\w+_and_\w+|\w+2004\w*|euc\w+|latin\w+|utf8\w+|cyrillic\w+)\.so$/.test(
+    basename(file),
+  );
 }
 
 function inBin(program: string): string {

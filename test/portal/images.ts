@@ -29,6 +29,7 @@ export const releases: Readonly<Record<string, { readonly version: string; reado
 /** Releases with the next schema, for the example of a major upgrade; they follow every 1.x. */
 export const majorReleases: typeof releases = {
   'portal:2.0.0': { version: '2.0.0', fault: 'none' },
+  'portal:2.1.0': { version: '2.1.0', fault: 'broken-login' },
   'portal:2.0.0-broken-login': { version: '2.0.0', fault: 'broken-login' },
   'portal:2.0.0-never-ready': { version: '2.0.0', fault: 'never-ready' },
   'portal:2.0.0-wrong-version': { version: '2.0.0', fault: 'wrong-version' },
@@ -99,7 +100,9 @@ export async function bundlePortal(program: 'server' | 'load'): Promise<string> 
     format: 'esm',
     target: 'node24',
     // The client of PostgreSQL is CommonJS, and asks for these where there are any.
-    banner: { js: "import { createRequire as portalRequire } from 'node:module'; const require = portalRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as portalRequire } from 'node:module'; const require = portalRequire(import.meta.url);",
+    },
     external: ['pg-native', 'cloudflare:sockets'],
     logLevel: 'warning',
   });

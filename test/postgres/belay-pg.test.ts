@@ -70,7 +70,11 @@ describe('belay-pg schema-version and backup', () => {
 
   it('001-82: fails, and does not answer "none", when the database cannot be asked', async () => {
     const bench = await makeBench();
-    const { code, answer } = await bench.run('schema-version', { ...migration, BELAY_DB_PORT: '1', BELAY_LOOK_TRIES: '1' });
+    const { code, answer } = await bench.run('schema-version', {
+      ...migration,
+      BELAY_DB_PORT: '1',
+      BELAY_LOOK_TRIES: '1',
+    });
     assert.deepEqual({ code, keys: Object.keys(answer) }, { code: 1, keys: ['error'] });
   });
 
@@ -136,7 +140,10 @@ describe('belay-pg schema-version and backup', () => {
 
   it('001-60: verification refuses a backup that does not hold the rows it should', async () => {
     const { bench, handle, folder } = await makeBackup();
-    writeFileSync(join(folder, 'counts'), readFileSync(join(folder, 'counts'), 'utf8').replace('writes|20', 'writes|21'));
+    writeFileSync(
+      join(folder, 'counts'),
+      readFileSync(join(folder, 'counts'), 'utf8').replace('writes|20', 'writes|21'),
+    );
     await resign(folder);
     const { code, log } = await bench.run('verify', { BELAY_BACKUP: handle });
     assert.deepEqual([code, await bench.databases()], [1, [bench.database]]);
@@ -154,7 +161,10 @@ describe('belay-pg schema-version and backup', () => {
       bench.run('verify', { BELAY_BACKUP: handle }),
       bench.run('schema-version', { ...migration, PGPASSWORD: `${owner.password}!`, BELAY_LOOK_TRIES: '1' }),
     ]);
-    assert.deepEqual(outcomes.filter(({ log, answer }) => `${log}${answer['error']}`.includes(owner.password)), []);
+    assert.deepEqual(
+      outcomes.filter(({ log, answer }) => `${log}${answer['error']}`.includes(owner.password)),
+      [],
+    );
   });
 });
 
@@ -184,7 +194,10 @@ describe('belay-pg migrate', () => {
     bench.migration(`INSERT INTO times VALUES (1); SELECT pg_sleep(0.5);\n${good}`);
     const outcomes = await Promise.all([1, 2, 3].map(() => bench.run('migrate', migration)));
     const want = { code: 0, answer: { schemaVersion: '42', operation: 'done' } };
-    assert.deepEqual(outcomes.map(({ code, answer }) => ({ code, answer })), [want, want, want]);
+    assert.deepEqual(
+      outcomes.map(({ code, answer }) => ({ code, answer })),
+      [want, want, want],
+    );
     assert.equal(await bench.query('SELECT count(*) FROM times'), '1');
   });
 
@@ -200,7 +213,11 @@ describe('belay-pg migrate', () => {
 
   it('001-102: where the schema is there already nothing is changed', async () => {
     const bench = await makeBench();
-    const { code, answer } = await bench.run('migrate', { ...migration, BELAY_FROM_SCHEMA: '40', BELAY_TO_SCHEMA: '41' });
+    const { code, answer } = await bench.run('migrate', {
+      ...migration,
+      BELAY_FROM_SCHEMA: '40',
+      BELAY_TO_SCHEMA: '41',
+    });
     assert.deepEqual({ code, answer }, { code: 0, answer: { schemaVersion: '41', operation: 'none' } });
     assert.equal(await bench.query("SELECT to_regnamespace('belay') IS NULL"), 't');
   });
@@ -277,6 +294,18 @@ describe('belay-pg migrate', () => {
     assert.equal(await bench.content(), content);
   });
 
+  it('S-29: the connection lost in the middle: the wrapper comes back and tells that it was rolled back', async () => {
+    const bench = await makeBench();
+    const content = await bench.content();
+    bench.migration(`${good}; SELECT pg_sleep(60);`);
+    const job = bench.start('migrate', migration);
+    await untilItSleeps(bench);
+    await bench.activity(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${bench.database}'`);
+    const { code, answer } = await job.ended;
+    assert.deepEqual([code, await bench.content()], [1, content]);
+    assert.match(answer['error'] ?? '', /rolled back/);
+  });
+
   it('S-29: told to end, it ends within seconds and answers what became of the migration', async () => {
     const bench = await makeBench();
     bench.migration(`${good}; SELECT pg_sleep(60);`);
@@ -290,7 +319,9 @@ describe('belay-pg migrate', () => {
 
   it('S-29: without a transaction a migration that was cut off cannot be told: 75, for every pod, and not again', async () => {
     const bench = await makeBench();
-    bench.migration(`-- belay: not-transactional\nINSERT INTO writes (client, seq) VALUES ('half', 1);\nSELECT pg_sleep(60);\n${good}`);
+    bench.migration(
+      `-- belay: not-transactional\nINSERT INTO writes (client, seq) VALUES ('half', 1);\nSELECT pg_sleep(60);\n${good}`,
+    );
     const job = bench.start('migrate', migration);
     await untilItSleeps(bench);
     await killContainer(job);

@@ -92,7 +92,8 @@ export class Bench {
 
   /** Rows in the order of their keys, and how the tables are made. */
   async content(): Promise<string> {
-    const tables = await this.query(`SELECT string_agg(table_name || '.' || column_name, ' ' ORDER BY table_name, column_name)
+    const tables =
+      await this.query(`SELECT string_agg(table_name || '.' || column_name, ' ' ORDER BY table_name, column_name)
       FROM information_schema.columns WHERE table_schema = 'public'`);
     const rows = await this.query('TABLE schema_version; TABLE identity; SELECT * FROM writes ORDER BY id');
     return `${tables}\n${rows}`;

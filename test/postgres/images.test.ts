@@ -42,7 +42,8 @@ function volume(root: string, name: string, files: Readonly<Record<string, strin
 
 /** With the machine's /dev, in a mount namespace that ends with the process. */
 function inRoot(root: string, argv: readonly string[]): string[] {
-  const script = 'mount --rbind /dev "$0/dev" && root=$0 && exec /usr/sbin/chroot --userspec=65532:65532 --groups= "$root" "$@"';
+  const script =
+    'mount --rbind /dev "$0/dev" && root=$0 && exec /usr/sbin/chroot --userspec=65532:65532 --groups= "$root" "$@"';
   return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, root, ...argv];
 }
 

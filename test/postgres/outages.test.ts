@@ -10,7 +10,10 @@ const measure = (record: (outages: Outages) => void): unknown => {
 
 describe('downtime as the load generator measures it', () => {
   it('is nothing when nothing failed', () => {
-    assert.deepEqual(measure((outages) => outages.good(1_000, 1_010)), []);
+    assert.deepEqual(
+      measure((outages) => outages.good(1_000, 1_010)),
+      [],
+    );
   });
 
   it('lasts from the first request that failed to the next good answer', () => {
@@ -48,6 +51,9 @@ describe('downtime as the load generator measures it', () => {
   });
 
   it('goes on until now when no good answer came', () => {
-    assert.deepEqual(measure((outages) => outages.failed(50_000)), [{ seconds: 10, failed: 1, isOver: false }]);
+    assert.deepEqual(
+      measure((outages) => outages.failed(50_000)),
+      [{ seconds: 10, failed: 1, isOver: false }],
+    );
   });
 });

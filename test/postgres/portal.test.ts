@@ -141,11 +141,19 @@ describe('the portal on a database', () => {
       what: 'the report',
       timeoutMs: 30_000,
       intervalMs: 100,
-      check: async () => readFileSync(logFile, 'utf8').split('\n').find((text) => text.includes('"report"')),
+      check: async () =>
+        readFileSync(logFile, 'utf8')
+          .split('\n')
+          .find((text) => text.includes('"report"')),
     });
     const { report } = reported.parse(JSON.parse(line));
     assert.deepEqual(
-      [report.acknowledgedWritesLost, report.dataIdentical, report.downtime.outages.length, report.downtime.seconds > 0],
+      [
+        report.acknowledgedWritesLost,
+        report.dataIdentical,
+        report.downtime.outages.length,
+        report.downtime.seconds > 0,
+      ],
       [0, true, 1, true],
       line,
     );
