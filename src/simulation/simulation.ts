@@ -1,4 +1,5 @@
 /** Runs the real planner and engine against a simulated cluster until everything has ended. */
+import type { Progress } from '../engine/input.ts';
 import { Pacer } from '../engine/pacer.ts';
 import { Stopwatch } from '../engine/stopwatch.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
@@ -71,6 +72,7 @@ export class Simulation {
   #drivers: SimDrivers;
   #stopwatch: Stopwatch;
   #pacer = new Pacer();
+  #progress = new Map<string, Progress>();
   #epoch = 1;
   readonly #violations = new Set<string>();
 
@@ -116,6 +118,7 @@ export class Simulation {
     this.#process = new SimProcess(this.#crash);
     this.#epoch += 1;
     this.#pacer = new Pacer();
+    this.#progress = new Map();
     this.#drivers = this.#makeDrivers();
     this.#stopwatch = new Stopwatch(() => this.world.clock.monotonic());
   }
@@ -181,6 +184,7 @@ export class Simulation {
           drivers: this.#drivers,
           stopwatch: this.#stopwatch,
           pacer: this.#pacer,
+          progress: this.#progress,
           epoch: this.#epoch,
           loggerOf: (run) => this.#loggerOf(run),
         },

@@ -93,6 +93,7 @@ function addGroup(list: StepList, input: RollingInput, group: RunGroup, index: n
     title: `Configure ${group.name}`,
     action: 'Configure',
     undo: 'Reinstall',
+    ...(group.settings.length > 0 ? {} : { skip: 'the package changes no settings of this group' }),
   });
   if (first) {
     list.add({
