@@ -1,4 +1,4 @@
-import type { Agent } from 'undici';
+import type * as Undici from 'undici';
 import { withDeadline } from '../kube/deadline.ts';
 import type { Clock } from '../shared/clock.ts';
 
@@ -62,9 +62,9 @@ export async function sendHttp(clock: Clock, options: HttpRequest): Promise<Http
 }
 
 function agentFor(
-  undici: Pick<typeof import('undici'), 'Agent' | 'buildConnector'>,
+  undici: Pick<typeof Undici, 'Agent' | 'buildConnector'>,
   { tls = defaultTls, connectTo, timeoutMs }: HttpRequest,
-): Agent {
+): Undici.Agent {
   const connect = undici.buildConnector({
     allowH2: false,
     timeout: timeoutMs,
