@@ -33,13 +33,24 @@ export interface BareApi {
 
 const contentTypes: Readonly<Record<string, string>> = { PATCH: 'application/merge-patch+json' };
 
+/** What a client needs to talk to the API server as an administrator. */
+export interface Access {
+  readonly server: string;
+  readonly token: string;
+  readonly caFile: string;
+}
+
 /** @param path a kubeconfig in JSON with a token and a CA file, as the test control plane writes it */
-export function createBareApi(path: string): BareApi {
-  const config = kubeconfig.parse(JSON.parse(readFileSync(path, 'utf8')));
-  const [{ cluster }] = config.clusters;
-  const headers = { authorization: `Bearer ${config.users[0].user.token}`, accept: 'application/json' };
-  const connect = { ca: readFileSync(cluster['certificate-authority'], 'utf8') };
-  const pool = new Pool(cluster.server, {
+export function readAccess(path: string): Access {
+  const { clusters, users } = kubeconfig.parse(JSON.parse(readFileSync(path, 'utf8')));
+  const [{ cluster }] = clusters;
+  return { server: cluster.server, token: users[0].user.token, caFile: cluster['certificate-authority'] };
+}
+
+export function createBareApi({ server, token, caFile }: Access): BareApi {
+  const headers = { authorization: `Bearer ${token}`, accept: 'application/json' };
+  const connect = { ca: readFileSync(caFile, 'utf8') };
+  const pool = new Pool(server, {
     connect,
     allowH2: false,
     connections: 16,

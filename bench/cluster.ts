@@ -6,13 +6,14 @@ import { startControlPlane } from '../test/cluster/control-plane.ts';
 import { startDaemon, stopDaemon } from '../test/cluster/process.ts';
 import type { Daemon } from '../test/cluster/process.ts';
 import { waitFor } from '../test/cluster/poll.ts';
-import { createBareApi } from './bare-api.ts';
-import type { BareApi } from './bare-api.ts';
+import { createBareApi, readAccess } from './bare-api.ts';
+import type { Access, BareApi } from './bare-api.ts';
 
 /** A real control plane with one simulated node, whose pods are ready as soon as they are bound. */
 export interface BenchCluster {
   readonly dir: string;
   readonly kubeconfig: string;
+  readonly access: Access;
   readonly api: BareApi;
   /** `kubectl apply`, server-side. */
   apply(objects: readonly object[]): Promise<void>;
@@ -45,6 +46,8 @@ function controllerManagerArgs(credentials: string): string[] {
     `--root-ca-file=${join(credentials, 'ca.crt')}`,
     `--service-account-private-key-file=${join(credentials, 'service-account.key')}`,
     '--use-service-account-credentials=true',
+    // The simulated node reports less often than the default allows: its pods would be unready now and then.
+    '--node-monitor-grace-period=1h',
     '--leader-elect=false',
     '--secure-port=0',
   ];
@@ -57,7 +60,8 @@ export async function startBenchCluster(log: (line: string) => void): Promise<Be
   const controlPlane = await startControlPlane({ dir, tools, controllerManager: false });
   const daemons: Daemon[] = [];
   const { kubeconfig } = controlPlane;
-  const api = createBareApi(kubeconfig);
+  const access = readAccess(kubeconfig);
+  const api = createBareApi(access);
   const start = async (
     name: string,
     argv: readonly string[],
@@ -109,7 +113,7 @@ export async function startBenchCluster(log: (line: string) => void): Promise<Be
         return (await controlPlane.kubectl(conditions)).stdout === 'True' ? true : undefined;
       },
     });
-    return { dir, kubeconfig, api, apply, applyFolder, start, stop };
+    return { dir, kubeconfig, access, api, apply, applyFolder, start, stop };
   } catch (error) {
     await stop();
     throw error;

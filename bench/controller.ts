@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { buildBundle } from '../scripts/build.ts';
+import { buildBundle, nodeFlags, processEnv } from '../scripts/build.ts';
 import { logTail, startDaemon, stopDaemon } from '../test/cluster/process.ts';
 import { waitFor } from '../test/cluster/poll.ts';
 import type { BenchCluster } from './cluster.ts';
@@ -33,18 +33,45 @@ function sumSamples(text: string, name: string, labels: string): number {
   return lines.filter((line) => line.includes(labels)).reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
+/**
+ * Starts a program as in a pod: the files of the service account where a pod has them, seen by this process alone.
+ * Mounting needs root; without it the program gets the kubeconfig and some MiB for the library that reads it.
+ */
+function podArgs({ kubeconfig, access }: BenchCluster): { argv: string[]; env: Record<string, string> } {
+  if (process.getuid?.() !== 0) return { argv: [], env: { KUBECONFIG: kubeconfig } };
+  const script = `set -e
+mount -t tmpfs tmpfs /var/run
+mkdir -p /var/run/secrets/kubernetes.io/serviceaccount
+printf %s "$BENCH_TOKEN" > /var/run/secrets/kubernetes.io/serviceaccount/token
+cp "$BENCH_CA" /var/run/secrets/kubernetes.io/serviceaccount/ca.crt
+unset BENCH_TOKEN BENCH_CA KUBECONFIG
+exec "$@"`;
+  const { hostname, port } = new URL(access.server);
+  return {
+    argv: ['unshare', '--mount', 'sh', '-c', script, 'sh'],
+    env: {
+      KUBERNETES_SERVICE_HOST: hostname,
+      KUBERNETES_SERVICE_PORT: port,
+      BENCH_TOKEN: access.token,
+      BENCH_CA: access.caFile,
+    },
+  };
+}
+
 /** Installs the CRDs, builds the bundle and starts it; ends with the cluster at the latest. */
 export async function startController(cluster: BenchCluster): Promise<RunningController> {
   await cluster.applyFolder(join(root, 'crds'));
   const bundle = join(cluster.dir, 'main.mjs');
   await buildBundle({ outfile: bundle });
   const address = `127.0.0.1:${await freePort()}`;
+  const asPod = podArgs(cluster);
   const startedAt = performance.now();
   const daemon = await startDaemon({
     name: 'controller',
     argv: [
+      ...asPod.argv,
       process.execPath,
-      '--max-semi-space-size=2',
+      ...nodeFlags,
       bundle,
       'controller',
       '--leader-election-namespace=default',
@@ -52,7 +79,7 @@ export async function startController(cluster: BenchCluster): Promise<RunningCon
       '--log-level=warn',
     ],
     logFile: join(cluster.dir, 'controller.log'),
-    env: { KUBECONFIG: cluster.kubeconfig, POD_NAME: 'bench', POD_NAMESPACE: 'default' },
+    env: { ...processEnv, ...asPod.env, POD_NAME: 'bench', POD_NAMESPACE: 'default' },
   });
   const stop = (): Promise<void> => stopDaemon(daemon);
   try {

@@ -3,9 +3,11 @@
  * scales, changes the image and watches (the floor), by the StatefulSet controller, and by Belay without drains and
  * probes. What is compared is the ratio to the floor: seconds depend on the machine, the ratio hardly does.
  */
+import * as z from 'zod';
 import type { BareEvent, BareObject } from './bare-api.ts';
 import type { BenchCluster } from './cluster.ts';
 import { startController } from './controller.ts';
+import type { RunningController } from './controller.ts';
 import type { BenchResult } from './result.ts';
 
 const servers = 20;
@@ -157,7 +159,45 @@ function belayObjects(namespace: string): object[] {
   ];
 }
 
-async function measureBelay(cluster: BenchCluster): Promise<{ seconds: number; steps: number }> {
+interface BelayRun {
+  readonly seconds: number;
+  readonly steps: number;
+  /** Calls to the API server by the controller, watches not counted. */
+  readonly reads: number;
+  readonly writes: number;
+  /** Where the time goes: seconds by action, over all steps of that action. */
+  readonly secondsByAction: Readonly<Record<string, number>>;
+}
+
+const timedRun = z.object({
+  spec: z.object({ steps: z.array(z.object({ id: z.string(), action: z.string() })) }),
+  status: z.object({
+    steps: z.array(z.object({ id: z.string(), started: z.string().optional(), finished: z.string().optional() })),
+  }),
+});
+
+/** Seconds by action, and as `Between` what no step accounts for: planning, and the looks between two steps. */
+function timesOf(run: BareObject | undefined, totalSeconds: number): Record<string, number> {
+  const { spec, status } = timedRun.parse(run);
+  const actions = new Map(spec.steps.map(({ id, action }) => [id, action]));
+  const times: Record<string, number> = {};
+  for (const { id, started, finished } of status.steps) {
+    if (started === undefined || finished === undefined) continue;
+    const action = actions.get(id) ?? id;
+    times[action] = (times[action] ?? 0) + (Date.parse(finished) - Date.parse(started)) / 1000;
+  }
+  times['Between'] = totalSeconds - Object.values(times).reduce((sum, seconds) => sum + seconds, 0);
+  return times;
+}
+
+async function countCalls(controller: RunningController): Promise<{ reads: number; writes: number }> {
+  const count = (method: string): Promise<number> =>
+    controller.metric('rest_client_requests_total', `method="${method}"`);
+  const writes = await Promise.all(['POST', 'PUT', 'PATCH', 'DELETE'].map(count));
+  return { reads: await count('GET'), writes: writes.reduce((sum, part) => sum + part, 0) };
+}
+
+async function measureBelay(cluster: BenchCluster): Promise<BelayRun> {
   const namespace = 'belay';
   const workloads = await prepare(
     cluster,
@@ -175,6 +215,7 @@ async function measureBelay(cluster: BenchCluster): Promise<{ seconds: number; s
     metadata: { name: 'app', namespace },
     spec: { package: 'app-1.1', serverGroups: names, signOff: 'NotRequired' },
   };
+  const before = await countCalls(controller);
   const seconds = await timed(async () => {
     await cluster.api.call('POST', `/apis/belay.dev/v1alpha1/namespaces/${namespace}/upgradesets`, upgradeSet);
     await runs
@@ -184,13 +225,20 @@ async function measureBelay(cluster: BenchCluster): Promise<{ seconds: number; s
         throw new Error(`stuck: ${JSON.stringify({ phase, stepTitle, blockers })}`, { cause: error });
       });
   });
+  const after = await countCalls(controller);
   const phase = run()?.status?.['phase'];
   const steps = run()?.spec?.['steps'];
   if (phase !== 'Completed')
     throw new Error(`the run ended ${String(phase)}: ${JSON.stringify(run()?.status?.['failure'])}`);
   await workloads.until('every server to run the new release', () => [...workloads.seen.values()].every(isUp));
   await Promise.all([runs.end(), workloads.end(), controller.stop()]);
-  return { seconds, steps: Array.isArray(steps) ? steps.length : 0 };
+  return {
+    seconds,
+    steps: Array.isArray(steps) ? steps.length : 0,
+    reads: after.reads - before.reads,
+    writes: after.writes - before.writes,
+    secondsByAction: timesOf(run(), seconds),
+  };
 }
 
 const round = (value: number): number => Math.round(value * 1000) / 1000;
@@ -214,6 +262,12 @@ export async function benchRolling(cluster: BenchCluster): Promise<BenchResult> 
       ratioToFloor: round(ratio),
       ratioToStatefulSet: round(belay.seconds / byStatefulSet),
       targetRatioToFloor: target,
+      floorWritesPerServer: 3,
+      belayWritesPerServer: round(belay.writes / servers),
+      belayReadsPerServer: round(belay.reads / servers),
+      ...Object.fromEntries(
+        Object.entries(belay.secondsByAction).map(([action, seconds]) => [`belaySecondsIn${action}`, round(seconds)]),
+      ),
     },
   };
 }

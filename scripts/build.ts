@@ -1,14 +1,41 @@
 /** `npm run build`: the controller as one file, which is all that the image holds beside Node. */
 import { mkdirSync, statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import type { Plugin } from 'esbuild';
 import { root } from './process.ts';
+
+/**
+ * How the controller's process is started, in the image and in the benches: between them these take a quarter off its
+ * memory. V8 keeps its young generation and its code small, and malloc keeps one arena instead of eight per core.
+ */
+export const nodeFlags = ['--max-semi-space-size=1', '--optimize-for-size'] as const;
+export const processEnv = { MALLOC_ARENA_MAX: '1' } as const;
 
 export interface BundleOptions {
   /** Where the bundle goes; its source map goes beside it with `.map` added. */
   readonly outfile: string;
 }
+
+/**
+ * Loads Node's own modules by `require`, each when the first module that wants it runs. An `import` of `node:http`
+ * reads everything the module exports, `WebSocket` among it, and that loads the whole of Node's `fetch`: 13 MiB.
+ */
+const requireBuiltins: Plugin = {
+  name: 'require-builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[a-z_:/0-9]+$/ }, ({ path, kind, namespace }) =>
+      kind === 'import-statement' && namespace !== 'builtin' && isBuiltin(path)
+        ? { path, namespace: 'builtin', sideEffects: false }
+        : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
 
 /**
  * Bundles `src/main.ts` for Node 24. The same sources give the same bytes, wherever and whenever it is built.
@@ -29,6 +56,7 @@ export async function buildBundle({ outfile }: BundleOptions): Promise<void> {
     legalComments: 'none',
     sourcemap: 'linked',
     sourcesContent: false,
+    plugins: [requireBuiltins],
     // Optional native parts of `ws`, which does without them.
     external: ['bufferutil', 'utf-8-validate'],
     // CommonJS dependencies call require(); the name is ours so that no identifier of the bundle meets it.

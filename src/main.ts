@@ -1,5 +1,4 @@
 /** The only place that reads configuration and joins implementations. */
-import { KubeConfig } from '@kubernetes/client-node';
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { assembleControllers, createCaches } from './controllers/assemble.ts';
@@ -7,6 +6,7 @@ import type { ControllerContext } from './controllers/context.ts';
 import { createDrivers, createPreflightChecks } from './drivers/assemble.ts';
 import { watchConnections } from './drivers/pools/connection-watch.ts';
 import { createClient } from './kube/client.ts';
+import { findConfig } from './kube/cluster-config.ts';
 import { createCredentialSource } from './kube/credentials.ts';
 import { createEventRecorder } from './kube/events.ts';
 import { createElector } from './kube/leader.ts';
@@ -49,20 +49,13 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...argv], options });
   const logger = createLogger(values['log-level']);
   const clock = systemClock;
-  const load = (): KubeConfig => {
-    const config = new KubeConfig();
-    config.loadFromDefault();
-    return config;
-  };
+  const config = await findConfig(process.env);
   const namespaces = values['namespace-scope'].split(',').filter((name) => name !== '');
   const ownNamespace =
-    values['leader-election-namespace'] ||
-    process.env['POD_NAMESPACE'] ||
-    load().getContextObject(load().getCurrentContext())?.namespace ||
-    'default';
+    values['leader-election-namespace'] || process.env['POD_NAMESPACE'] || config.namespace || 'default';
   const identity = `${process.env['POD_NAME'] ?? 'belay'}_${randomUUID()}`;
   const transport = createTransport({
-    credentials: createCredentialSource({ load, clock }),
+    credentials: createCredentialSource({ load: () => config.load(), clock }),
     logger,
     userAgent: `belay/${version}`,
   });

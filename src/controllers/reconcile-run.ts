@@ -5,6 +5,7 @@ import { upgradeRuns } from '../api/resources.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import type { PassInput } from '../engine/input.ts';
+import { asStored } from '../engine/input.ts';
 import { runPass } from '../engine/pass.ts';
 import type { Pacer } from '../engine/pacer.ts';
 import type { Stopwatch } from '../engine/stopwatch.ts';
@@ -38,15 +39,17 @@ export async function reconcileRun(
   // Live: a cache that lags behind our own last write would repeat a step that is over.
   const found = await context.client.find(runs, name, signal);
   if (found === undefined) return { kind: 'settled' };
-  let run = decodeUpgradeRun(found);
+  let progress = asStored(decodeUpgradeRun(found));
   const store = createRunStore(context.client, context.announcer);
-  for (let pass = 0; pass < passesPerTurn; pass += 1) {
+  // What is not in the journal yet would be lost with the turn.
+  for (let pass = 0; pass < passesPerTurn || progress.mustWrite; pass += 1) {
+    const { run } = progress;
     const set = setOf(context, run);
     if (set?.spec.dryRun === true && run.spec.purpose === 'Upgrade' && run.status?.started === undefined)
       return { kind: 'settled' };
     const decisions = validDecisions(decisionsNear(context, run), run, context.now());
     const input: PassInput = {
-      run,
+      ...progress,
       store,
       ...memory,
       signal,
@@ -67,7 +70,7 @@ export async function reconcileRun(
       return { kind: 'settled' };
     }
     if (outcome.kind === 'wait') return { kind: 'requeue', afterMs: outcome.afterMs };
-    run = outcome.run;
+    progress = outcome;
   }
   return { kind: 'requeue', afterMs: 1 };
 }

@@ -1,4 +1,4 @@
-import { Agent, buildConnector, request } from 'undici';
+import type * as Undici from 'undici';
 import { withDeadline } from '../kube/deadline.ts';
 import type { Clock } from '../shared/clock.ts';
 
@@ -38,10 +38,12 @@ export const defaultTls: TlsRules = { insecureSkipVerify: false, minVersion: '1.
  * @throws whatever undici or node say when there is no whole answer
  */
 export async function sendHttp(clock: Clock, options: HttpRequest): Promise<HttpAnswer> {
-  const agent = agentFor(options);
+  // Loaded by the first request: an installation without HTTP probes does without its 20 MiB.
+  const undici = await import('undici');
+  const agent = agentFor(undici, options);
   try {
     return await withDeadline({ clock, afterMs: options.timeoutMs, signal: options.signal }, async (signal) => {
-      const answer = await request(options.url, {
+      const answer = await undici.request(options.url, {
         dispatcher: agent,
         method: options.method,
         headers: ['accept-encoding', 'identity', ...(options.headers ?? []).flat()],
@@ -59,15 +61,18 @@ export async function sendHttp(clock: Clock, options: HttpRequest): Promise<Http
   }
 }
 
-function agentFor({ tls = defaultTls, connectTo, timeoutMs }: HttpRequest): Agent {
-  const connect = buildConnector({
+function agentFor(
+  undici: Pick<typeof Undici, 'Agent' | 'buildConnector'>,
+  { tls = defaultTls, connectTo, timeoutMs }: HttpRequest,
+): Undici.Agent {
+  const connect = undici.buildConnector({
     allowH2: false,
     timeout: timeoutMs,
     rejectUnauthorized: !tls.insecureSkipVerify,
     minVersion: tls.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
   });
-  return new Agent({
+  return new undici.Agent({
     allowH2: false,
     pipelining: 0,
     connections: 1,

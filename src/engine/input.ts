@@ -11,7 +11,7 @@ import type { Stopwatch } from './stopwatch.ts';
 
 /** Where the journal lives. */
 export interface RunStore {
-  /** Replaces the status under the run's resourceVersion. @throws RetryError Conflict - somebody wrote in between */
+  /** Replaces the status of `run`, as it was stored last, under its resourceVersion. @throws RetryError Conflict - somebody wrote in between */
   writeStatus(run: UpgradeRun, status: UpgradeRunStatus): Promise<UpgradeRun>;
   /** Creates the run beside `previous`, for the same set; the one that is there when the name is taken. */
   createRun(previous: UpgradeRun, name: string, spec: UpgradeRunSpec): Promise<UpgradeRun>;
@@ -19,8 +19,16 @@ export interface RunStore {
   findRun(beside: UpgradeRun, name: string): Promise<UpgradeRun | undefined>;
 }
 
-export interface PassInput {
+/** A run between two passes. Nothing but a write makes `stored` newer; a process that dies goes on from it. */
+export interface Progress {
   readonly run: UpgradeRun;
+  /** As it was read or written last; `run` may know more. */
+  readonly stored: UpgradeRun;
+  /** What `run` knows has to be in the journal before the next effect is made. */
+  readonly mustWrite: boolean;
+}
+
+export interface PassInput extends Progress {
   readonly drivers: Drivers;
   readonly store: RunStore;
   readonly stopwatch: Stopwatch;
@@ -39,10 +47,16 @@ export interface PassInput {
   readonly onEffect?: (kind: string) => void;
 }
 
+/** Only `again` may know more than the journal: whoever stops there has lost nothing but a look. */
 export type PassOutcome =
-  | { readonly kind: 'again'; readonly run: UpgradeRun }
+  | (Progress & { readonly kind: 'again' })
   | { readonly kind: 'wait'; readonly run: UpgradeRun; readonly afterMs: number }
   | { readonly kind: 'ended'; readonly run: UpgradeRun };
+
+/** A run as it was just read or written. */
+export function asStored(run: UpgradeRun): Progress {
+  return { run, stored: run, mustWrite: false };
+}
 
 export function contextOf(run: UpgradeRun): RunContext {
   const { namespace = '', name, uid = '' } = run.metadata;

@@ -17,12 +17,15 @@ import { sha256 } from './hash.ts';
 import { signOfLostJournal } from './lost-journal.ts';
 import { observeWorld } from './observe.ts';
 import { toFailure } from './outcome.ts';
-import { contextOf, type PassInput, type PassOutcome } from './input.ts';
+import { asStored, contextOf, type PassInput, type PassOutcome, type Progress } from './input.ts';
 import { retainPass } from './retain.ts';
 import { isSameJson } from './same.ts';
 
 /** Pause before looking again at what could not be seen, where no step's deadline ends the waiting. */
 const unseenMs = 10_000;
+
+/** A wait shorter than this is not written down. */
+const briefMs = 2_000;
 
 /** A waiting step's consumed time reaches the journal at least this often. */
 const heartbeatMs = 60_000;
@@ -56,7 +59,7 @@ async function passOnce(input: PassInput): Promise<PassOutcome> {
 async function start(input: PassInput): Promise<PassOutcome> {
   const entries = await findLostJournal(input, initialEntries(input.run.spec));
   const run = await write(input, entries, { kind: 'wait', afterMs: 0, reason: 'Planned', message: 'about to begin' });
-  return { kind: 'again', run };
+  return { kind: 'again', ...asStored(run) };
 }
 
 /** An empty journal on objects this run has locked is not a beginning: the cluster was restored from before it (design 5.9). */
@@ -151,49 +154,53 @@ async function apply(input: PassInput, move: Move): Promise<PassOutcome> {
         move.step,
         move.record,
       );
-      return { kind: 'again', run: await write(input, entries, move) };
+      return { kind: 'again', ...know(input, entries, move) };
     }
     case 'advance':
       input.pacer.forget(run.metadata.uid ?? '');
-      return { kind: 'again', run: await advanceSteps(input, move) };
+      return { kind: 'again', ...(await advanceSteps(input, move)) };
     case 'wait':
     case 'await':
       return rest(input, move);
     case 'rollBack':
-      return { kind: 'again', run: await rollBack(input, move) };
+      return { kind: 'again', ...asStored(await rollBack(input, move)) };
     case 'finish':
       return { kind: 'ended', run: await write(input, entriesOf(run), move) };
   }
 }
 
-/** Journal first, then the effect, then what only its success may say. */
+/** Journal first, then the effect, then what only its success may say: that may wait for the next write. */
 async function act(input: PassInput, move: Extract<Move, { kind: 'act' }>): Promise<PassOutcome> {
-  let { run } = input;
-  const before = entriesOf(run);
-  const started =
-    before.find((entry) => entry.id === move.step)?.state === 'Pending'
-      ? begin(before, move.step, run.metadata.uid ?? '', input.now())
-      : before;
+  const uid = input.run.metadata.uid ?? '';
+  const before = entriesOf(input.run);
+  const isNew = before.find((entry) => entry.id === move.step)?.state === 'Pending';
+  const started = isNew ? begin(before, move.step, uid, input.now()) : before;
   const entries = note(started, move.step, { ...move.record, ...(await describe(input, move)) });
-  if (entries !== before) run = await write(input, entries, move);
+  const written = input.mustWrite || entries !== before;
+  const progress = written ? asStored(await write(input, entries, move)) : input;
+  const { run } = progress;
   const entry = entries.find((candidate) => candidate.id === move.step);
-  const operation: Operation = {
-    ...contextOf(run),
-    operation: entry?.operation ?? `${run.metadata.uid ?? ''}/${move.step}/0`,
-  };
+  const operation: Operation = { ...contextOf(run), operation: entry?.operation ?? `${uid}/${move.step}/0` };
   if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
   input.logger.info('Requesting effect', { step: move.step, effect: move.effect.kind, because: move.because });
   try {
     await executeEffect(input.drivers, operation, move.effect, run.spec, input.signal);
   } catch (error) {
-    const consumedMs = entry === undefined ? 0 : input.stopwatch.read(run.metadata.uid ?? '', entry);
-    return apply({ ...input, run }, moveAfterError({ ...input, run }, error, consumedMs));
+    const consumedMs = entry === undefined ? 0 : input.stopwatch.read(uid, entry);
+    const next = { ...input, run, stored: progress.stored, mustWrite: progress.mustWrite };
+    return apply(next, moveAfterError(next, error, consumedMs));
   }
   input.onEffect?.(move.effect.kind);
-  input.stopwatch.setRunning(run.metadata.uid ?? '', true);
-  if (move.after !== undefined) run = await write({ ...input, run }, note(entriesOf(run), move.step, move.after), move);
-  const afterMs = input.pacer.pauseMs(run.metadata.uid ?? '', move.effect);
-  return afterMs === 0 ? { kind: 'again', run } : { kind: 'wait', run, afterMs };
+  input.stopwatch.setRunning(uid, true);
+  const noted = note(entriesOf(run), move.step, move.after);
+  const after =
+    run.status === undefined || noted === run.status.steps
+      ? run
+      : { ...run, status: { ...run.status, steps: [...noted] } };
+  const afterMs = input.pacer.pauseMs(uid, move.effect);
+  return afterMs === 0
+    ? { kind: 'again', run: after, stored: progress.stored, mustWrite: false }
+    : { kind: 'wait', run: after, afterMs };
 }
 
 /** The way back is a run of its own; created before this run says so, so that a stop in between repeats it. */
@@ -257,48 +264,71 @@ async function describe(input: PassInput, move: Extract<Move, { kind: 'act' }>):
   };
 }
 
-async function advanceSteps(input: PassInput, move: Extract<Move, { kind: 'advance' }>): Promise<UpgradeRun> {
-  const { run } = input;
+async function advanceSteps(input: PassInput, move: Extract<Move, { kind: 'advance' }>): Promise<Progress> {
+  const { run, intent } = input;
   const uid = run.metadata.uid ?? '';
   const before = entriesOf(run);
   const current = currentStep(run.spec, before);
   const consumedMs = current === undefined ? 0 : input.stopwatch.read(uid, current.entry);
-  let entries = advance(before, move.changes, uid, input.now(), consumedMs);
-  const failed = move.changes.some((change) => change.state === 'Failed' || change.state === 'Pending');
-  // The next step begins in the same write: one journal write between two steps, not two.
+  const entries = advance(before, move.changes, uid, input.now(), consumedMs);
+  const turns = move.changes.some((change) => change.state === 'Failed' || change.state === 'Pending');
+  if (turns) return asStored(await write(input, entries, move));
+  if (intent.end !== undefined || intent.paused) return know(input, entries, move);
+  return know(input, beginNext(input, entries), move);
+}
+
+/** The next step begins with the end of the one before it, and what the plan leaves out is passed over. */
+function beginNext(input: PassInput, entries: readonly StepEntry[]): readonly StepEntry[] {
+  const { run, now } = input;
+  const uid = run.metadata.uid ?? '';
   const next = currentStep(run.spec, entries);
-  const begins =
-    !failed &&
-    input.intent.end === undefined &&
-    !input.intent.paused &&
-    next !== undefined &&
-    next.step.skip === undefined;
-  if (begins) entries = begin(entries, next.step.id, uid, input.now());
-  return write(input, entries, move);
+  if (next === undefined) return entries;
+  const { id, skip } = next.step;
+  if (skip === undefined) return begin(entries, id, uid, now());
+  const passed = advance(entries, [{ id, state: 'Skipped', reason: 'PlannedSkip', message: skip }], uid, now(), 0);
+  return beginNext(input, passed);
 }
 
 async function rest(input: PassInput, move: Extract<Move, { kind: 'wait' | 'await' }>): Promise<PassOutcome> {
   const { run } = input;
   const uid = run.metadata.uid ?? '';
   const timed = move.kind === 'wait' && move.untimed !== true;
+  const afterMs = move.kind === 'wait' ? Math.min(move.afterMs, heartbeatMs) : heartbeatMs;
   let entries = entriesOf(run);
   if (move.kind === 'wait' && move.step !== undefined && move.paused !== true) {
     const begun = begin(entries, move.step, uid, input.now());
     const entry = begun.find((candidate) => candidate.id === move.step);
     const consumedMs = entry === undefined ? 0 : input.stopwatch.read(uid, entry);
+    // Most of what is waited for comes at once: only what takes longer is worth a write of its own.
+    if (timed && !input.mustWrite && isPlain(run) && entry?.message === '' && consumedMs < briefMs) {
+      input.stopwatch.setRunning(uid, true);
+      return { kind: 'wait', run, afterMs: Math.min(afterMs, briefMs - consumedMs) };
+    }
     const journalled = entry?.consumed === undefined ? 0 : parseDuration(entry.consumed);
     const due = entry?.message !== move.message || consumedMs - journalled >= heartbeatMs;
     entries = due ? heartbeat(begun, move.step, move.message, consumedMs) : begun;
   }
   input.stopwatch.setRunning(uid, timed);
-  const next = await write(input, entries, move);
-  return { kind: 'wait', run: next, afterMs: move.kind === 'wait' ? Math.min(move.afterMs, heartbeatMs) : heartbeatMs };
+  return { kind: 'wait', run: await write(input, entries, move), afterMs };
+}
+
+/** Nothing is shown that a wait would change. */
+function isPlain({ status }: UpgradeRun): boolean {
+  return (status?.phase === 'Running' || status?.phase === 'Preflight') && status.blockers === undefined;
+}
+
+/** Kept in memory until the next write: who starts again from the journal finds it out again. */
+function know(input: PassInput, entries: readonly StepEntry[], move: Move): Progress {
+  const { run, stored } = input;
+  const status = summarizeRun({ run, entries, move, epoch: input.epoch, now: input.now() });
+  return { run: { ...run, status }, stored, mustWrite: true };
 }
 
 /** One status write; none when nothing would change. */
 async function write(input: PassInput, entries: readonly StepEntry[], move: Move): Promise<UpgradeRun> {
-  const status = summarizeRun({ run: input.run, entries, move, epoch: input.epoch, now: input.now() });
-  if (isSameJson(status, input.run.status ?? {})) return input.run;
+  const { run, stored } = input;
+  const status = summarizeRun({ run, entries, move, epoch: input.epoch, now: input.now() });
+  if (isSameJson(status, stored.status ?? {})) return stored;
   if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
-  return input.store.writeStatus(input.run, status);
+  return input.store.writeStatus(stored, status);
 }

@@ -7,7 +7,7 @@ import { parseInstant } from '../shared/instant.ts';
 import { summarizeRelease } from '../status/summarize-run.ts';
 import { executeEffect } from './execute.ts';
 import { note } from './journal.ts';
-import { contextOf, type PassInput, type PassOutcome } from './input.ts';
+import { asStored, contextOf, type PassInput, type PassOutcome } from './input.ts';
 
 /** Longest sleep: timers end at 2^31 ms. */
 const dayMs = 24 * 3_600_000;
@@ -26,7 +26,7 @@ export async function retainPass(input: PassInput): Promise<PassOutcome> {
   const operation = { ...contextOf(run), operation: `${run.metadata.uid ?? ''}/retention/1` };
   const effect = { kind: 'ReleaseRetained', object: { kind, name } } as const;
   await executeEffect(drivers, operation, effect, run.spec, signal);
-  return { kind: 'again', run: await writeRelease(input, name) };
+  return { kind: 'again', ...asStored(await writeRelease(input, name)) };
 }
 
 async function writeRelease({ run, store }: PassInput, name: string): Promise<UpgradeRun> {

@@ -1,4 +1,3 @@
-import type { KubeConfig } from '@kubernetes/client-node';
 import type { RequestOptions } from 'node:https';
 import type { Clock } from '../shared/clock.ts';
 
@@ -18,6 +17,13 @@ export interface Credentials {
   tls: TlsMaterial;
 }
 
+/** What of a kubeconfig is needed; the `KubeConfig` of the Kubernetes client library is one. */
+export interface ClusterConfig {
+  getCurrentCluster(): { readonly server: string; readonly proxyUrl?: string | undefined } | null;
+  /** Adds TLS material and headers. */
+  applyToHTTPSOptions(options: RequestOptions): Promise<void>;
+}
+
 export interface CredentialSource {
   /** Origin and path prefix of the server, and the proxy before it. */
   readonly server: URL;
@@ -28,15 +34,15 @@ export interface CredentialSource {
   renew(): Promise<void>;
 }
 
-// The token file reader inside KubeConfig keeps a token for 60 s by itself; this adds at most 10 s to that.
+// The token file readers inside a configuration keep a token for 60 s by themselves; this adds at most 10 s to that.
 const maxAgeMs = 10_000;
 const renewEveryMs = 1_000;
 
 /**
- * Credentials from a KubeConfig. Its own HTTP agents are never used: they would open a connection per request.
+ * Credentials from a configuration. Its own HTTP agents are never used: they would open a connection per request.
  * @param load reads the configuration, e.g. `() => { const c = new KubeConfig(); c.loadFromDefault(); return c; }`
  */
-export function createCredentialSource(options: { load: () => KubeConfig; clock: Clock }): CredentialSource {
+export function createCredentialSource(options: { load: () => ClusterConfig; clock: Clock }): CredentialSource {
   const { load, clock } = options;
   let config = load();
   let cached: { at: number; value: Promise<Credentials> } | undefined;
@@ -70,7 +76,7 @@ export function createCredentialSource(options: { load: () => KubeConfig; clock:
   };
 }
 
-async function readCredentials(config: KubeConfig): Promise<Credentials> {
+async function readCredentials(config: ClusterConfig): Promise<Credentials> {
   const target: RequestOptions = {};
   await config.applyToHTTPSOptions(target);
   const headers: Record<string, string> = {};

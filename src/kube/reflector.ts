@@ -62,16 +62,12 @@ async function followOnce<T extends KubeObject>(
   backoffMs: () => number,
   signal: AbortSignal,
 ): Promise<number> {
-  const { clock, sink } = options;
+  const { clock } = options;
   let startedAt = clock.monotonic();
   let isWatching = false;
   try {
-    if (position.resourceVersion === undefined) {
-      const { items, resourceVersion } = await options.client.list(options.resource, options.selection, signal);
-      if (signal.aborted) return 0;
-      sink.replaced(items, resourceVersion);
-      position.resourceVersion = resourceVersion;
-    }
+    position.resourceVersion ??= await listOnce(options, signal);
+    if (signal.aborted) return 0;
     isWatching = true;
     startedAt = clock.monotonic();
     const events = await watchOnce(options, position, position.resourceVersion, signal);
@@ -85,6 +81,16 @@ async function followOnce<T extends KubeObject>(
     logger.warn(isWatching ? 'Watch failed' : 'List failed', { error: String(error), pauseMs, relist: isLost });
     return pauseMs;
   }
+}
+
+/**
+ * Delivers one list to the sink and answers with its version. A function of its own, because a function that waits
+ * keeps its variables: the list would stay in memory, `managedFields` and all, for as long as its watch lasts.
+ */
+async function listOnce<T extends KubeObject>(options: ReflectorOptions<T>, signal: AbortSignal): Promise<string> {
+  const { items, resourceVersion } = await options.client.list(options.resource, options.selection, signal);
+  if (!signal.aborted) options.sink.replaced(items, resourceVersion);
+  return resourceVersion;
 }
 
 /** Delivers one watch to the sink; returns how many events it had. */

@@ -1,7 +1,6 @@
-import { Agent, ProxyAgent, Socks5ProxyAgent } from 'undici';
-import type { Dispatcher } from 'undici';
 import type { Logger } from '../shared/logger.ts';
 import type { CredentialSource, TlsMaterial } from './credentials.ts';
+import { openDirectLane } from './direct-lane.ts';
 
 export interface TransportRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -26,10 +25,34 @@ export interface TransportResponse {
 }
 
 export interface Transport {
-  /** Errors are undici's or node's own: `client.ts` gives them their meaning. */
+  /** Errors are node's or undici's own: `outcome.ts` gives them their meaning. */
   send(request: TransportRequest): Promise<TransportResponse>;
   /** Ends idle connections and refuses new requests; running ones are cut off. */
   close(): Promise<void>;
+}
+
+/** One exchange as a lane sees it. */
+export interface LaneRequest {
+  method: TransportRequest['method'];
+  path: string;
+  headers: Record<string, string | string[]>;
+  body: string | undefined;
+  signal: AbortSignal;
+}
+
+/** Connections to one server with one set of TLS material. HTTP/1.1: a dead multiplexed one would stall everything. */
+export interface Lane {
+  request(request: LaneRequest): Promise<TransportResponse>;
+  /** Lets go of idle connections now, and of the others when they have done their work. */
+  retire(): Promise<void>;
+  /** Cuts off what runs. */
+  destroy(): Promise<void>;
+}
+
+export interface LaneOptions {
+  origin: string;
+  tls: TlsMaterial;
+  connections: number;
 }
 
 export interface TransportOptions {
@@ -42,11 +65,10 @@ export interface TransportOptions {
 
 interface Lanes {
   fingerprint: string;
-  calls: Dispatcher;
-  watches: Dispatcher;
+  calls: Promise<Lane>;
+  watches: Promise<Lane>;
 }
 
-/** HTTP/1.1 with keep-alive: one dead multiplexed connection would stall calls and watches together. */
 export function createTransport(options: TransportOptions): Transport {
   const { credentials, logger } = options;
   const userAgent = options.userAgent ?? 'belay';
@@ -59,25 +81,25 @@ export function createTransport(options: TransportOptions): Transport {
     const old = lanes;
     lanes = {
       fingerprint,
-      calls: createDispatcher(credentials, tls, options.maxCallConnections ?? 6),
-      watches: createDispatcher(credentials, tls, 256),
+      calls: openLane(credentials, tls, options.maxCallConnections ?? 6),
+      watches: openLane(credentials, tls, 256),
     };
     if (old !== undefined) {
       logger.info('Opening new connections because the TLS files changed');
-      closeGracefully(old, logger);
+      retire(old, logger);
     }
     return lanes;
   }
 
-  async function attempt(request: TransportRequest): Promise<Dispatcher.ResponseData> {
+  async function attempt(request: TransportRequest): Promise<TransportResponse> {
     const { headers, tls } = await credentials.current();
     request.signal.throwIfAborted();
-    return lanesFor(tls)[request.lane].request({
-      origin: credentials.server.origin,
+    const lane = await lanesFor(tls)[request.lane];
+    return lane.request({
       path: prefix + request.path,
       method: request.method,
       headers: { accept: 'application/json', 'user-agent': userAgent, ...headers, ...request.headers },
-      body: request.body ?? null,
+      body: request.body,
       signal: request.signal,
     });
   }
@@ -85,55 +107,36 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     async send(request) {
       const first = await attempt(request);
-      if (first.statusCode !== 401) return toResponse(first);
+      if (first.status !== 401) return first;
       // The server has not acted: the token may have been rotated since it was read.
-      await first.body.dump();
+      await first.text();
       await credentials.renew();
-      return toResponse(await attempt(request));
+      return attempt(request);
     },
     async close() {
       const old = lanes;
       lanes = undefined;
-      await Promise.all([old?.calls.destroy(), old?.watches.destroy()]);
+      if (old === undefined) return;
+      const open = await Promise.all([old.calls, old.watches]);
+      await Promise.all(open.map((lane) => lane.destroy()));
     },
   };
 }
 
-function createDispatcher(credentials: CredentialSource, tls: TlsMaterial, connections: number): Dispatcher {
-  const { proxyUrl } = credentials;
-  const common = {
-    connections,
-    pipelining: 1,
-    allowH2: false,
-    // Shorter than the 90 s after which an API server drops an idle connection: it must be us who lets go.
-    keepAliveTimeout: 30_000,
-    keepAliveMaxTimeout: 60_000,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  };
-  const connect = { ...tls, timeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 };
-  if (proxyUrl === undefined || proxyUrl === '') return new Agent({ ...common, connect });
-  if (proxyUrl.startsWith('socks')) {
-    return new Socks5ProxyAgent(proxyUrl.replace(/^socks5h?:/, 'socks5:'), { ...common, requestTls: tls });
-  }
-  return new ProxyAgent({ ...common, uri: proxyUrl, requestTls: { ...tls, allowH2: false } });
+async function openLane(credentials: CredentialSource, tls: TlsMaterial, connections: number): Promise<Lane> {
+  const { proxyUrl, server } = credentials;
+  const options = { origin: server.origin, tls, connections };
+  if (proxyUrl === undefined || proxyUrl === '') return openDirectLane(options);
+  // Loaded by the few that need it: undici takes more memory than everything the caches hold.
+  const { openProxyLane } = await import('./proxy-lane.ts');
+  return openProxyLane(proxyUrl, options);
 }
 
-function closeGracefully(lanes: Lanes, logger: Logger): void {
+function retire(lanes: Lanes, logger: Logger): void {
   // Watches on the old connections end at their own timeout; nothing waits for that.
-  Promise.all([lanes.calls.close(), lanes.watches.close()]).catch((error: unknown) => {
-    logger.debug('Closing old connections failed', { error: String(error) });
-  });
-}
-
-function toResponse(data: Dispatcher.ResponseData): TransportResponse {
-  return {
-    status: data.statusCode,
-    header(name) {
-      const value = data.headers[name];
-      return Array.isArray(value) ? value[0] : value;
-    },
-    text: () => data.body.text(),
-    body: data.body,
-  };
+  Promise.all([lanes.calls, lanes.watches])
+    .then((open) => Promise.all(open.map((lane) => lane.retire())))
+    .catch((error: unknown) => {
+      logger.debug('Closing old connections failed', { error: String(error) });
+    });
 }

@@ -4,7 +4,7 @@ import type { UpgradeRun, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import type { Drivers } from '../drivers/contract.ts';
 import type { Pacer } from '../engine/pacer.ts';
-import type { PassOutcome } from '../engine/input.ts';
+import { asStored, type PassOutcome, type Progress } from '../engine/input.ts';
 import { runPass } from '../engine/pass.ts';
 import type { Stopwatch } from '../engine/stopwatch.ts';
 import { computeIntent, validDecisions } from '../planner/intent.ts';
@@ -29,6 +29,8 @@ export interface ControlInput {
   readonly drivers: Drivers;
   readonly stopwatch: Stopwatch;
   readonly pacer: Pacer;
+  /** What this process knows of each run beyond its journal. */
+  readonly progress: Map<string, Progress>;
   readonly epoch: number;
   /** What a pass over one run says. */
   readonly loggerOf: (run: string) => Logger;
@@ -145,11 +147,13 @@ function sha256(text: string): string {
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
-function passRun(input: ControlInput, set: UpgradeSet, run: UpgradeRun): Promise<PassOutcome> {
+async function passRun(input: ControlInput, set: UpgradeSet, run: UpgradeRun): Promise<PassOutcome> {
   const now = input.world.clock.now();
   const decisions = validDecisions(input.store.decisions, run, now);
-  return runPass({
-    run,
+  const known = input.progress.get(run.metadata.name);
+  const isFresh = known?.stored.metadata.resourceVersion === run.metadata.resourceVersion;
+  const outcome = await runPass({
+    ...(known !== undefined && isFresh ? known : asStored(run)),
     drivers: input.drivers,
     store: input.store.for(input.process),
     stopwatch: input.stopwatch,
@@ -162,4 +166,7 @@ function passRun(input: ControlInput, set: UpgradeSet, run: UpgradeRun): Promise
     logger: input.loggerOf(run.metadata.name),
     signal: never,
   });
+  if (outcome.kind === 'again') input.progress.set(run.metadata.name, outcome);
+  else input.progress.delete(run.metadata.name);
+  return outcome;
 }

@@ -1,4 +1,5 @@
 /** Runs the real planner and engine against a simulated cluster until everything has ended. */
+import type { Progress } from '../engine/input.ts';
 import { Pacer } from '../engine/pacer.ts';
 import { Stopwatch } from '../engine/stopwatch.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
@@ -72,6 +73,7 @@ export class Simulation {
   #drivers: SimDrivers;
   #stopwatch: Stopwatch;
   #pacer = new Pacer();
+  #progress = new Map<string, Progress>();
   #epoch = 1;
   readonly #violations = new Set<string>();
 
@@ -117,6 +119,7 @@ export class Simulation {
     this.#process = new SimProcess(this.#crash);
     this.#epoch += 1;
     this.#pacer = new Pacer();
+    this.#progress = new Map();
     this.#drivers = this.#makeDrivers();
     this.#stopwatch = new Stopwatch(() => this.world.clock.monotonic());
   }
@@ -182,6 +185,7 @@ export class Simulation {
           drivers: this.#drivers,
           stopwatch: this.#stopwatch,
           pacer: this.#pacer,
+          progress: this.#progress,
           epoch: this.#epoch,
           loggerOf: (run) => this.#loggerOf(run),
         },

@@ -175,6 +175,9 @@ export function controllerManagerArgs(options: { credentials: Credentials; servi
     '--secure-port=0',
     '--kube-api-qps=200',
     '--kube-api-burst=400',
+    // Tests take the API server away for longer than the default: every pod of the node would then be called not ready
+    // and all Services lose their endpoints, which says nothing about what is tested.
+    '--node-monitor-grace-period=10m',
     '--profiling=false',
   ];
 }

@@ -3,7 +3,7 @@ import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { buildBundle } from '../../scripts/build.ts';
+import { buildBundle, nodeFlags } from '../../scripts/build.ts';
 import { buildImage } from '../cluster/image.ts';
 import type { BuiltImage, ImageOptions } from '../cluster/image.ts';
 import { ensurePackages } from '../cluster/packages.ts';
@@ -79,7 +79,7 @@ export async function buildControllerImage(): Promise<NamedImage> {
   return build1('belay:0.1.0', {
     base: 'node',
     files: { '/app/main.mjs': bundle },
-    entrypoint: ['node', '/app/main.mjs'],
+    entrypoint: ['node', ...nodeFlags, '/app/main.mjs'],
   });
 }
 

@@ -218,7 +218,7 @@ describe('a lost journal', () => {
   it('design 5.9: a journal from before anything was stopped stalls, and nothing more is changed', async () => {
     assert.deepEqual(await setBack('portal-1', 'preflight', 'g1-start'), [
       'JournalLost',
-      `StatefulSet/web-1 was changed by run-portal-1/g1-upgrade/1, and the journal knows 0 attempts of g1-upgrade: ${signs}`,
+      `StatefulSet/web-1 was changed by run-portal-1/g1-start/1, and the journal knows 0 attempts of g1-start: ${signs}`,
       [],
     ]);
   });
@@ -243,7 +243,7 @@ describe('a lost journal', () => {
     const fail = ['probe:login@group-1'];
     assert.deepEqual(await setBack('portal-1-back', 'g1-stop', 'g1-start', { fail }), [
       'JournalLost',
-      `StatefulSet/web-1 was changed by run-portal-1-back/g1-reinstall/1, and the journal knows 0 attempts of g1-reinstall: ${signs}`,
+      `StatefulSet/web-1 was changed by run-portal-1-back/g1-start/1, and the journal knows 0 attempts of g1-start: ${signs}`,
       [],
     ]);
   });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Pacer } from '../../src/engine/pacer.ts';
-import type { PassInput } from '../../src/engine/input.ts';
+import { asStored, type PassInput } from '../../src/engine/input.ts';
 import { runPass } from '../../src/engine/pass.ts';
 import { Stopwatch } from '../../src/engine/stopwatch.ts';
 import type { EffectOf, Operation } from '../../src/drivers/contract.ts';
@@ -20,7 +20,7 @@ const signal = new AbortController().signal;
 function passInput(simulation: Simulation, epoch: number): PassInput {
   const process = new SimProcess(crashPlan());
   return {
-    run: must(simulation.store.runs[0], 'run'),
+    ...asStored(must(simulation.store.runs[0], 'run')),
     drivers: createSimDrivers({ world: simulation.world, process }),
     store: simulation.store.for(process),
     stopwatch: new Stopwatch(() => simulation.world.clock.monotonic()),

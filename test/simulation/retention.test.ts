@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { UpgradeRun } from '../../src/api/upgrade-run.ts';
 import type { Drivers } from '../../src/drivers/contract.ts';
 import { Pacer } from '../../src/engine/pacer.ts';
-import type { PassOutcome } from '../../src/engine/input.ts';
+import { asStored, type PassOutcome } from '../../src/engine/input.ts';
 import { runPass } from '../../src/engine/pass.ts';
 import { Stopwatch } from '../../src/engine/stopwatch.ts';
 import { parseInstant } from '../../src/shared/instant.ts';
@@ -22,11 +22,11 @@ async function passesAt(run: UpgradeRun, now: number): Promise<{ outcome: PassOu
       released.push(`${effect.kind} ${effect.object?.kind}/${effect.object?.name}`);
     },
   };
-  let outcome: PassOutcome = { kind: 'again', run };
+  let outcome: PassOutcome = { kind: 'again', ...asStored(run) };
   for (let pass = 0; outcome.kind === 'again'; pass += 1) {
     assert.ok(pass < 20, 'it rests after a few passes');
     outcome = await runPass({
-      run: outcome.run,
+      ...outcome,
       drivers: { snapshots } as unknown as Drivers,
       store: {
         writeStatus: async (before, status) => ({ ...before, status }),

@@ -99,6 +99,7 @@ export class Rows {
       title: `Configure ${group.name}`,
       action: 'Configure',
       undo: 'Reinstall',
+      ...(group.settings.length > 0 ? {} : { skip: 'the package changes no settings of this group' }),
       ...row,
     });
   }

@@ -1,6 +1,6 @@
 /** Puts a group back into its pools: what we took out, and nothing a person took out. Source: design 4.1, principle 8. */
 import { formatInstant } from '../../shared/instant.ts';
-import { isHeldBack, membersOf, seeMembers } from '../members.ts';
+import { isHeldBack, membersOf, seeMembers, seeWorkload, workloadsOf } from '../members.ts';
 import { act, done, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
 import { drainedKey, servedKey } from './keys.ts';
 
@@ -28,6 +28,13 @@ export function evaluateUndrain(context: StepContext): StepVerdict {
     (member) =>
       isHeldBack(context.run.spec, member) || member.seen.state === 'Drained' || member.seen.state === 'Draining',
   );
+  const moving = held === undefined ? [] : onTheMove(context);
+  if (moving.length > 0)
+    return waitOrFail(
+      context,
+      { reason: 'NotReadyYet', message: `still rolling out: ${listSome(moving)}` },
+      'NotServing',
+    );
   if (held !== undefined)
     return act({ kind: 'ServeMember', member: held.ref }, `${held.ref.member} is ready to serve`, record);
   if (away.length > 0) {
@@ -43,4 +50,12 @@ export function evaluateUndrain(context: StepContext): StepVerdict {
   }
   if (record !== undefined) return { kind: 'record', record, because: 'the group serves' };
   return done(`${seen.length} members serve`);
+}
+
+/** Workloads whose pods are being replaced: users who came now would be cut off. */
+function onTheMove({ run, step, observed }: StepContext): string[] {
+  return workloadsOf(groupOf(run.spec, step.group)).flatMap((workload) => {
+    const seen = seeWorkload(observed, workload);
+    return seen === undefined || (seen.current && seen.rolledOut) ? [] : [workload.name];
+  });
 }

@@ -180,7 +180,7 @@ export const poolStories: readonly Story[] = [
       const told = setting({ set: { signOff: 'NotRequired' }, options: { usersPerMember: 0 } });
       return {
         ...told,
-        events: [whenStep('g1-drain', 'Running', 'the pod of web-2 dies', ({ world }) => killFirstPod(world, 'web-2'))],
+        events: [whenStep('baseline', 'Running', 'the pod of web-2 dies', ({ world }) => killFirstPod(world, 'web-2'))],
       };
     },
     ends: ['Completed'],
