@@ -10,8 +10,9 @@ import { readManifests } from './manifests.ts';
 
 const usage = `Usage: belay simulate -f PATH [options]
 
-Reads Package, Pool, ProbeSuite, Database, ServerGroup, UpgradeSet, StatefulSet and Deployment objects from a YAML file or a
-folder, upgrades them in a simulated cluster on a virtual clock, and prints what happens. Nothing real is touched.
+Reads Package, Pool, ProbeSuite, Database, ServerGroup, UpgradeSet, StatefulSet and Deployment objects from a YAML
+file or a folder, upgrades them in a simulated cluster on a virtual clock, and prints what happens. Nothing real is
+touched.
 
   -f, --file PATH       a file, or a folder whose .yaml, .yml and .json files are read; may be repeated
       --package NAME    upgrade to this Package instead of the one the UpgradeSet names

@@ -27,6 +27,7 @@ import { runReflector } from '../kube/reflector.ts';
 import {
   deployments,
   endpointSlices,
+  jobs,
   persistentVolumeClaims,
   pods,
   statefulSets,
@@ -160,6 +161,8 @@ function wakers(options: AssembleOptions, queue: Queue): Runnable[] {
     ...wakeOn(options, endpointSlices, wake),
     ...wakeOn(options, persistentVolumeClaims, wake),
     ...wakeOn(options, volumeSnapshots, wake),
+    // Of the pod alone a run believes nothing: the Job says so a moment later.
+    ...wakeOn(options, jobs, wake),
   ];
 }
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { database } from '../../test/builders/objects.ts';
 import { createManualClock } from '../../test/fakes/manual-clock.ts';
 import { createMemoryClient } from '../../test/fakes/memory-client.ts';
+import { isTrue } from '../api/conditions.ts';
 import type { Database, DatabaseStatus } from '../api/database.ts';
 import { databases } from '../api/resources.ts';
 import type { StepEntry, UpgradeRun } from '../api/upgrade-run.ts';
@@ -61,8 +62,10 @@ function scene(runs: readonly UpgradeRun[] = [], status?: DatabaseStatus) {
       const stored = await client.get<Database>(databases, name);
       caches.databases.replaced([stored], stored.metadata.resourceVersion ?? '');
       const context = { client, caches, now: () => clock.now() };
-      assert.deepEqual(await reconcileDatabase(context, name, never), { kind: 'requeue', afterMs: 60_000 });
-      return (await client.get<Database>(databases, name)).status;
+      const result = await reconcileDatabase(context, name, never);
+      const { status } = await client.get<Database>(databases, name);
+      assert.deepEqual(result, { kind: 'requeue', afterMs: isTrue(status?.conditions, 'Ready') ? 60_000 : 15_000 });
+      return status;
     },
   };
 }
@@ -93,7 +96,7 @@ describe('the status of a Database', () => {
       [conditionsOf(status)[0], status?.conditions?.[0]?.message],
       [
         'Ready False ReferenceNotFound',
-        'database/portal-db spec.schemaVersion.job.podTemplate: PodTemplate pg-tools does not exist: create it, or correct the name',
+        'spec.schemaVersion.job.podTemplate: PodTemplate pg-tools does not exist: create it, or correct the name',
       ],
     );
     made.seedTemplate();
@@ -103,7 +106,12 @@ describe('the status of a Database', () => {
   it('says which image may change under a run', async () => {
     const made = scene();
     made.seedTemplate('registry.example/pg-tools:17');
-    assert.equal(conditionsOf(await made.look())[0], 'Ready False ImageNotByDigest');
+    const status = await made.look();
+    assert.equal(conditionsOf(status)[0], 'Ready False ImageNotByDigest');
+    assert.match(
+      status?.conditions?.[0]?.message ?? '',
+      /^podtemplate\/pg-tools template\.spec\.containers\[pg-tools\]\.image: /,
+    );
   });
 
   const before = { 'schema/before': '41' };

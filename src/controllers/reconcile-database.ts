@@ -1,5 +1,5 @@
 /** The status of a Database: whether its Jobs can be made, and what the journals of runs tell of it. */
-import { mergeConditions } from '../api/conditions.ts';
+import { isTrue, mergeConditions } from '../api/conditions.ts';
 import type { Database, DatabaseStatus } from '../api/database.ts';
 import { decodeDatabase } from '../api/decode.ts';
 import { databases } from '../api/resources.ts';
@@ -11,12 +11,14 @@ import { patchStatus } from '../kube/status.ts';
 import type { ObjectName } from '../kube/types.ts';
 import { isSchemaChanged, mergeHandles } from '../planner/journal.ts';
 import { backupAtKey, backupKey, schemaBeforeKey, schemaNowKey } from '../planner/steps/keys.ts';
+import type { Problem } from '../planner/validate.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { readyConditions } from './conditions.ts';
 import type { Caches, ControllerContext } from './context.ts';
 
-/** PodTemplates have no watch: they are looked at again this often. */
+/** PodTemplates have no watch: they are looked at again this often, and sooner while one of them is wanting. */
 const databaseMs = 60_000;
+const wantingMs = 15_000;
 
 interface DatabaseContext extends Pick<ControllerContext, 'client' | 'now'> {
   readonly caches: Pick<Caches, 'databases' | 'upgradeRuns'>;
@@ -30,8 +32,9 @@ export async function reconcileDatabase(
   const cached = context.caches.databases.get(name);
   if (cached === undefined) return { kind: 'settled' };
   const database = decodeDatabase(cached);
-  await patchStatus(context.client, databases, database, await statusOf(context, database, signal), { signal });
-  return { kind: 'requeue', afterMs: databaseMs };
+  const status = await statusOf(context, database, signal);
+  await patchStatus(context.client, databases, database, status, { signal });
+  return { kind: 'requeue', afterMs: isTrue(status.conditions, 'Ready') ? databaseMs : wantingMs };
 }
 
 async function statusOf(context: DatabaseContext, database: Database, signal: AbortSignal): Promise<DatabaseStatus> {
@@ -52,7 +55,7 @@ async function statusOf(context: DatabaseContext, database: Database, signal: Ab
       readyConditions(
         problem === undefined,
         problem?.reason ?? 'UpToDate',
-        problem === undefined ? 'its Jobs can be made' : `${problem.object} ${problem.field}: ${problem.message}`,
+        problem === undefined ? 'its Jobs can be made' : sentenceOf(problem),
         generation,
       ),
       formatInstant(context.now()),
@@ -60,6 +63,11 @@ async function statusOf(context: DatabaseContext, database: Database, signal: Ab
     ...(schemaVersion === undefined ? {} : { schemaVersion }),
     ...(lastBackup === undefined ? {} : { lastBackup }),
   };
+}
+
+/** Readers know which Database they look at, and not which PodTemplate it is about. */
+function sentenceOf({ object, field, message }: Problem): string {
+  return `${object.startsWith('database/') ? '' : `${object} `}${field}: ${message}`;
 }
 
 /** As the newest run that asked has read it; unknown while a migration has begun and nobody has read it since. */

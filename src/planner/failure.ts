@@ -40,7 +40,7 @@ function wayBack(input: DecideInput, current: Current): Move {
   }
   // A rollback asked for instead of the sign-off was said before the step failed for it.
   const since = current.step.action === 'AwaitDecision' ? undefined : current.entry;
-  const decision = acceptable(input, decisionAfter(input.decisions, since, 'Rollback'));
+  const decision = decisionAfter(acceptable(input), since, 'Rollback');
   const policy = input.run.spec.policy.rollback;
   if (decision?.approved === true) return ordered(input, decision, because);
   if (policy.policy === 'Automatic' && !needsDataChoice(input) && isCertain(input, current)) {
@@ -121,7 +121,7 @@ export function decideEnding(input: DecideInput, current: Current): Move | undef
   if (back !== undefined) return back;
   if (touched.every(({ record }) => record.fate === 'Drained'))
     return endRun(input, 'Cancelled', reason, 'ended before anything was changed');
-  const decision = acceptable(input, decisionAfter(input.decisions, undefined, 'Rollback'));
+  const decision = decisionAfter(acceptable(input), undefined, 'Rollback');
   if (decision?.approved === true) return ordered(input, decision, reason);
   if (input.intent.end === 'Abort' && needsDataChoice(input)) {
     return {
@@ -287,8 +287,9 @@ function ordered(input: DecideInput, decision: ValidDecision, because: string): 
 }
 
 /** Writes that are at stake are given up by name only. */
-function acceptable(input: DecideInput, decision: ValidDecision | undefined): ValidDecision | undefined {
-  return databaseAtStake(input) !== undefined && decision?.data !== 'Discard' ? undefined : decision;
+function acceptable(input: DecideInput): readonly ValidDecision[] {
+  if (databaseAtStake(input) === undefined) return input.decisions;
+  return input.decisions.filter((decision) => decision.choice !== 'Rollback' || decision.data === 'Discard');
 }
 
 /** Only a word given after the failure counts for it. */

@@ -51,6 +51,13 @@ export function validDecisions(decisions: readonly Decision[], run: UpgradeRun, 
 export function voidReason({ spec }: Decision, run: UpgradeRun, now: EpochMs): string {
   if (spec.run !== run.metadata.name) return 'it is for another run';
   if (spec.planHash !== run.spec.planHash) return `it was made for another plan; this run has ${run.spec.planHash}`;
+  const offered = (run.status?.choices ?? []).filter((choice) => choice.choice === 'Rollback');
+  const isOffered = offered.some(
+    ({ method, data }) =>
+      method === spec.method && (spec.data === undefined || data === undefined || data === spec.data),
+  );
+  if (spec.choice === 'Rollback' && offered.length > 0 && !isOffered)
+    return `it is not offered: copy method and data from status.choices of the run`;
   if (spec.expires !== undefined && parseInstant(spec.expires) <= now) return `it expired at ${spec.expires}`;
   return '';
 }

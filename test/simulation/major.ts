@@ -9,15 +9,25 @@ export interface MajorDraft {
   readonly onServed?: 'Ask' | 'KeepData' | 'DiscardWrites';
   readonly policy?: 'Automatic' | 'RequireApproval';
   readonly signOff?: 'Required' | 'NotRequired';
-  /** What is wrong with 2.0.0. */
+  /** What is wrong with the new release. */
   readonly release?: Partial<Release>;
 }
 
+/** The same groups and database, and a minor release: the command of row 5 must change nothing. */
+export function minorSetting(draft: MajorDraft = {}): Setting {
+  return settingTo('1.2.0', draft);
+}
+
 export function majorSetting(draft: MajorDraft = {}): Setting {
+  return settingTo('2.0.0', draft);
+}
+
+function settingTo(version: '1.2.0' | '2.0.0', draft: MajorDraft): Setting {
   const names = Array.from({ length: draft.groups ?? 2 }, (_, index) => `group-${index + 1}`);
   const objects: SceneObjects = {
     packages: [
       packageOf('1.1.0', { upgradeType: 'Minor', schema: { version: '41', change: 'None' } }),
+      packageOf('1.2.0', { upgradeType: 'Minor', schema: { version: '41', change: 'None' } }),
       packageOf('2.0.0', {
         upgradeType: 'Major',
         upgradesFrom: '>=1.0 <2.0',
@@ -30,7 +40,7 @@ export function majorSetting(draft: MajorDraft = {}): Setting {
     groups: names.map((_, index) => serverGroup(index + 1, { database: 'portal-db' })),
     sets: [
       upgradeSet({
-        package: 'portal-2.0.0',
+        package: `portal-${version}`,
         serverGroups: names,
         signOff: draft.signOff ?? 'NotRequired',
         rollback: { policy: draft.policy ?? 'Automatic', onServed: draft.onServed ?? 'Ask' },
@@ -38,7 +48,7 @@ export function majorSetting(draft: MajorDraft = {}): Setting {
     ],
   };
   const world = createScene(objects, { from: '1.1.0' });
-  const image = imageOf('2.0.0');
-  world.releases.set(image, { ...must(world.releases.get(image), 'release 2.0.0'), ...draft.release });
+  const image = imageOf(version);
+  world.releases.set(image, { ...must(world.releases.get(image), `release ${version}`), ...draft.release });
   return { objects, world };
 }
