@@ -54,7 +54,10 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
     to: input.package.spec.version,
     canHold,
     loadBalanced: unbalanced === '',
-    database: database !== undefined,
+    database:
+      database === undefined
+        ? undefined
+        : { backup: database.spec.backup !== undefined, migrate: database.spec.migrate !== undefined },
     signOff: spec.signOff,
     timeouts: spec.timeouts ?? {},
   });

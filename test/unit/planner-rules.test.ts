@@ -48,7 +48,7 @@ function runOf(names: readonly string[] = ['a', 'b']): { name: string; uid: stri
     to: '1.1',
     canHold: true,
     loadBalanced: true,
-    database: false,
+    database: undefined,
     signOff: 'NotRequired',
     timeouts: {},
   });

@@ -7,7 +7,7 @@
  * stopped again for another's test only where there are two groups (A-15).
  */
 import type { RunGroup, Step } from '../../api/upgrade-run.ts';
-import { Rows, type ProcedureInput } from './rows.ts';
+import { Rows, withoutDatabase, type ProcedureInput } from './rows.ts';
 import { isPooled, versionBefore } from './steps.ts';
 
 export function computeDowntime(input: ProcedureInput): Step[] {
@@ -53,7 +53,7 @@ function addDowntime(rows: Rows, input: ProcedureInput, first: RunGroup, others:
     action: 'MigrateDatabase',
     undo: 'RestoreDatabase',
     interrupts: true,
-    ...(input.database ? {} : { skip: 'no Database is named', estimate: '0s' }),
+    ...withoutDatabase(input, 'migrate'),
   });
   rows.start(first, { id: 'g1-start', number: '6b', interrupts: true });
   rows.isolated(first, { id: 'g1-isolated', number: '6c', interrupts: true });
@@ -75,7 +75,7 @@ function addBackup(rows: Rows, input: ProcedureInput, row: Pick<Step, 'id' | 'nu
   rows.list.add({
     ...row,
     action: 'BackupDatabase',
-    ...(input.database ? {} : { skip: 'no Database is named', estimate: '0s' }),
+    ...withoutDatabase(input, 'backup'),
   });
 }
 

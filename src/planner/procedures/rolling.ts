@@ -6,7 +6,7 @@
  * groups no verified group leaves the pool for another's test (A-15), so rows 7 and 10 to 12 fall away.
  */
 import type { RunGroup, Step } from '../../api/upgrade-run.ts';
-import { Rows, type ProcedureInput } from './rows.ts';
+import { Rows, withoutDatabase, type ProcedureInput } from './rows.ts';
 import { isPooled, versionBefore } from './steps.ts';
 
 export function computeRolling(input: ProcedureInput): Step[] {
@@ -56,6 +56,6 @@ function addDatabaseCommand(rows: Rows, input: ProcedureInput): void {
     number: '5',
     title: 'Run the database upgrade command',
     action: 'MigrateDatabase',
-    ...(input.database ? {} : { skip: 'no Database is named', estimate: '0s' }),
+    ...withoutDatabase(input, 'migrate'),
   });
 }

@@ -9,8 +9,8 @@ export interface ProcedureInput {
   readonly canHold: boolean;
   /** "Yes" where at least two groups serve each pool and the pools check health (001-17, 001-19). */
   readonly loadBalanced: boolean;
-  /** Is there a Database under the groups? */
-  readonly database: boolean;
+  /** What the Database under the groups can be asked for; undefined where none is named. */
+  readonly database: { readonly backup: boolean; readonly migrate: boolean } | undefined;
   readonly signOff: 'Required' | 'NotRequired';
   readonly timeouts: Readonly<Record<string, string>>;
 }
@@ -205,4 +205,13 @@ export class Rows {
       groups: names,
     });
   }
+}
+
+/** Why a row of the database falls away; nothing where it does not. */
+export function withoutDatabase(
+  { database }: ProcedureInput,
+  verb: 'backup' | 'migrate',
+): { readonly skip?: string; readonly estimate?: string } {
+  if (database?.[verb] === true) return {};
+  return { skip: database === undefined ? 'no Database is named' : `the Database has no ${verb} Job`, estimate: '0s' };
 }
