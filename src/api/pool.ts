@@ -28,7 +28,9 @@ const drain = c.object('drain says how members let go of their users and who cou
     })
     .optional(),
   settle: c
-    .duration('settle is how long to wait after a member left rotation where nothing counts its users. Default "10s".')
+    .duration(
+      'settle is how long to wait after a member left the endpoints of a Service, until every node routes by that; only then its connections count. Default "10s".',
+    )
     .default('10s'),
 });
 

@@ -79,7 +79,7 @@ export interface PoolObservation {
   readonly reachable: Known<true>;
   readonly members: readonly MemberObservation[];
   readonly minServing: number;
-  /** When nothing counts connections: how long to wait after the last member left rotation. */
+  /** How long to wait after the last member left rotation, until everybody who routes has heard of it; then connections count. */
   readonly settleMs: number;
   readonly countsConnections: boolean;
   /** How long nodes may still send users where they were before the API server was away; absent where none do. */

@@ -81,7 +81,8 @@ async function observe(
   const away = seen.flatMap((instance) => ('why' in instance ? [instance.why] : []));
   const known = {
     minServing: pool.spec.minServing,
-    settleMs: parseDuration(pool.spec.drain.settle),
+    // The load balancer itself acts at once; there are no nodes that have to hear of it.
+    settleMs: 0,
     countsConnections: true,
     instances: seen.map(toLook),
   };

@@ -96,39 +96,36 @@ function isRecorded(context: StepContext, member: SeenMember): boolean {
 
 /** Out of rotation; now the connections. Unknown is not zero where something counts them. */
 function letGo(context: StepContext, members: readonly SeenMember[]): StepVerdict {
+  const settling = settle(context, members);
+  if (settling !== undefined) return settling;
   const open = members.filter(
     (member) => context.handles[forcedKey(context.entry.operation, member.ref)] === undefined && isBusy(member),
   );
-  const uncounted = members.filter((member) => !member.pool.countsConnections);
   if (open.length > 0) return connectionsLeft(context, open);
-  const lagMs = Math.max(0, ...members.map((member) => member.pool.lagMs ?? 0));
-  if (lagMs > 0) {
-    const message = 'out of rotation; the API server was away a moment ago, so nodes may not have heard of it yet';
-    return { kind: 'wait', afterMs: lagMs, reason: 'Settling', message };
-  }
-  const since = context.handles[outKey(context.entry.operation)];
-  if (uncounted.length > 0 && since === undefined) {
-    return {
-      kind: 'record',
-      record: { [outKey(context.entry.operation)]: formatInstant(context.now) },
-      because: 'nothing counts connections, so the settle time starts',
-    };
-  }
-  const settleMs = Math.max(0, ...uncounted.map((member) => member.pool.settleMs));
-  const restMs = since === undefined ? 0 : parseInstant(since) + settleMs - context.now;
-  if (restMs > 0) {
-    return {
-      kind: 'wait',
-      afterMs: restMs,
-      reason: 'Settling',
-      message: 'out of rotation; letting open requests end, as nothing counts them',
-    };
-  }
+  const uncounted = members.filter((member) => !member.pool.countsConnections);
   const personal = members
     .filter((member) => context.handles[drainedKey(member.ref)] === 'person')
     .map((member) => member.ref.member);
   const note = personal.length > 0 ? `; ${listSome(personal)} had been taken out by somebody else and stays out` : '';
   return done(`${members.length} members drained${uncounted.length > 0 ? ', connections unknown' : ''}${note}`);
+}
+
+/** Out of rotation is what the API server says; whoever routes users hears of it a little later. */
+function settle(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
+  const lagMs = Math.max(0, ...members.map((member) => member.pool.lagMs ?? 0));
+  if (lagMs > 0) {
+    const message = 'out of rotation; the API server was away a moment ago, so nodes may not have heard of it yet';
+    return { kind: 'wait', afterMs: lagMs, reason: 'Settling', message };
+  }
+  const settleMs = Math.max(0, ...members.map((member) => member.pool.settleMs));
+  if (settleMs === 0) return undefined;
+  const key = outKey(context.entry.operation);
+  const since = context.handles[key];
+  if (since === undefined)
+    return { kind: 'record', record: { [key]: formatInstant(context.now) }, because: 'the settle time starts' };
+  const restMs = parseInstant(since) + settleMs - context.now;
+  if (restMs <= 0) return undefined;
+  return { kind: 'wait', afterMs: restMs, reason: 'Settling', message: 'out of rotation; open requests may end' };
 }
 
 function isBusy(member: SeenMember): boolean {
