@@ -30,7 +30,6 @@ export interface RollbackPlan {
 }
 
 export function computeRollback(input: RollbackInput): RollbackPlan {
-  const { order } = input;
   const { spec } = input.origin;
   const list = new StepList(spec.policy.timeouts);
   const names = spec.groups.map((group) => group.name);
