@@ -1,7 +1,6 @@
 import type { Pool } from '../../api/pool.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import type { MemberRef } from '../../planner/effects.ts';
-import { parseDuration } from '../../shared/duration.ts';
 import { PauseError, RetryError, userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
 import { briefList } from '../marks.ts';
