@@ -5,14 +5,17 @@ import { fileURLToPath } from 'node:url';
 import { ensureTools } from '../cluster/build-tools.ts';
 import { startCluster } from '../cluster/cluster.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { KubeClient } from '../../src/kube/types.ts';
 import { releases } from '../portal/images.ts';
 import { importExampleImages, installBelay } from './belay.ts';
 import type { ExampleOptions } from './example.ts';
+import { createReader } from './reader.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface Bed {
   readonly cluster: Cluster;
+  readonly client: KubeClient;
   /** What an example in namespace `e2e-NAME` needs. */
   options(name: string, balancer: 'service' | 'haproxy'): ExampleOptions;
 }
@@ -24,11 +27,14 @@ export async function makeBed(log: (line: string) => void): Promise<Bed> {
   const cluster = await startCluster({ name, stateDir: resolve(root, '.test/e2e'), tools, log });
   log('installing the chart and the images of the example');
   const images = await importExampleImages(cluster, Object.keys(releases), true);
-  await installBelay(cluster);
+  const client = createReader(cluster.kubeconfig);
+  await installBelay(cluster, client);
   return {
     cluster,
+    client,
     options: (name, balancer) => ({
       kubectl: (args, options) => cluster.kubectl(args, options),
+      client,
       namespace: `e2e-${name}`,
       images,
       balancer,

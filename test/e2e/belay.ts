@@ -1,5 +1,6 @@
 /** Brings Belay and the images of the example into a cluster, the way a user would: by the chart. */
 import { fileURLToPath } from 'node:url';
+import type { KubeClient } from '../../src/kube/types.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { buildControllerImage, buildHaproxyImage, buildPortalImages } from '../portal/images.ts';
 import type { NamedImage } from '../portal/images.ts';
@@ -7,25 +8,19 @@ import { controllerNamespace, waitForControllers } from './controllers.ts';
 
 const chart = fileURLToPath(new URL('../../helm/belay', import.meta.url));
 
-/** Installs or upgrades the chart with the controller of this clone, by digest. */
-export async function installBelay(cluster: Cluster, extraArgs: readonly string[] = []): Promise<void> {
-  const reference = await importInto(cluster, await buildControllerImage());
-  const [repository = '', digest = ''] = reference.split('@');
+/** Arguments for helm that install or upgrade the chart with this image of the controller. */
+export function chartArgs(image: string): string[] {
+  const [repository = '', digest = ''] = image.split('@');
   const values = { 'image.repository': repository, 'image.digest': digest };
   const sets = Object.entries(values).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const args = [
-    'upgrade',
-    '--install',
-    'belay',
-    chart,
-    '--namespace',
-    controllerNamespace,
-    '--create-namespace',
-    '--wait',
-    '--timeout=120s',
-  ];
-  await cluster.helm([...args, ...sets, ...extraArgs]);
-  await waitForControllers(cluster.kubectl);
+  const options = ['--namespace', controllerNamespace, '--create-namespace', '--wait', '--timeout=120s'];
+  return ['upgrade', '--install', 'belay', chart, ...options, ...sets];
+}
+
+/** Installs or upgrades the chart with the controller of this clone, by digest. */
+export async function installBelay(cluster: Cluster, client: KubeClient): Promise<void> {
+  await cluster.helm(chartArgs(await importInto(cluster, await buildControllerImage())));
+  await waitForControllers(cluster.kubectl, client);
 }
 
 /** Builds and imports images of the example. @returns references by digest, by the names the manifests use */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { ServerGroup } from '../../src/api/server-group.ts';
 import type { Example } from './example.ts';
 import type { LoadReport } from './load.ts';
+import type { Story } from './story.ts';
 
 interface ObjectList {
   readonly items: readonly {
@@ -14,6 +15,19 @@ interface ObjectList {
     };
     readonly spec?: { readonly containers?: readonly { readonly image: string }[] };
   }[];
+}
+
+/** Both servers run that release, as `runningImages` shows it. */
+export function portalImages(release: string): Record<string, string> {
+  return { 'portal-1-0': `portal:${release}`, 'portal-2-0': `portal:${release}` };
+}
+
+/** The end of every story that went on to its end: nobody harmed, nothing left, and then the namespace goes. */
+export async function assertAfter(story: Story, images: Record<string, string>): Promise<void> {
+  assertUnharmed(story.report);
+  assert.deepEqual(await runningImages(story.example), images);
+  await assertClean(story.example);
+  await story.example.remove();
 }
 
 /** Nobody was turned away, nothing acknowledged is gone, nothing old has changed. */

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { statefulSets } from '../../src/kube/resources.ts';
+import type { KubeClient } from '../../src/kube/types.ts';
 import { waitFor } from '../cluster/poll.ts';
 
 const folder = fileURLToPath(new URL('../../deploy/examples/rolling', import.meta.url));
@@ -14,6 +16,8 @@ export type Kubectl = (
 
 export interface ExampleOptions {
   readonly kubectl: Kubectl;
+  /** For what is looked at again and again. */
+  readonly client: KubeClient;
   readonly namespace: string;
   /** Reference by digest of "portal:1.0.0" and whatever else the manifests name. */
   readonly images: ReadonlyMap<string, string>;
@@ -26,22 +30,21 @@ export interface ExampleOptions {
   readonly edit?: (manifests: string) => string;
 }
 
-/** The parts of any object that are read here. */
-interface Workload {
-  readonly metadata: { readonly name: string };
-  readonly spec: { readonly replicas?: number };
-  readonly status?: { readonly readyReplicas?: number };
-}
-
 export class Example {
   readonly namespace: string;
   readonly images: ReadonlyMap<string, string>;
+  readonly client: KubeClient;
   readonly #options: ExampleOptions;
 
   constructor(options: ExampleOptions) {
     this.namespace = options.namespace;
     this.images = options.images;
+    this.client = options.client;
     this.#options = options;
+  }
+
+  get hasHaproxy(): boolean {
+    return this.#options.balancer === 'haproxy';
   }
 
   /** kubectl in the namespace of the example. @throws when it fails */
@@ -87,7 +90,7 @@ export class Example {
     await waitFor({
       what: `the example in ${this.namespace} to be ready`,
       timeoutMs,
-      intervalMs: 500,
+      intervalMs: 250,
       check: async () => ((await this.#isReady()) ? true : undefined),
     });
   }
@@ -111,11 +114,11 @@ export class Example {
 
   #files(): readonly string[] {
     const common = ['application.yaml', 'belay.yaml', 'packages.yaml', 'upgrade.yaml'];
-    return this.#options.balancer === 'haproxy' ? [...common, 'haproxy/haproxy.yaml'] : common;
+    return this.hasHaproxy ? [...common, 'haproxy/haproxy.yaml'] : common;
   }
 
   async #isReady(): Promise<boolean> {
-    const { items } = await this.getJson<{ items: readonly Workload[] }>(['statefulsets']);
+    const { items } = await this.client.list(statefulSets, { namespace: this.namespace });
     return items.length > 0 && items.every(({ spec, status }) => status?.readyReplicas === (spec.replicas ?? 1));
   }
 }

@@ -55,7 +55,7 @@ interface LoadEvent {
 }
 
 async function readEvents(example: Example, pod: string): Promise<LoadEvent[]> {
-  const text = await example.kubectl(['logs', pod]);
+  const text = await example.client.podLog({ namespace: example.namespace, name: pod }, { tailLines: 20 });
   return text.split('\n').flatMap((line): LoadEvent[] => (line.startsWith('{') ? [JSON.parse(line)] : []));
 }
 

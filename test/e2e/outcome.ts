@@ -1,4 +1,5 @@
 /** Follows an UpgradeSet until it rests, and tells what its runs did. */
+import { upgradeRuns, upgradeSets } from '../../src/api/resources.ts';
 import { waitFor } from '../cluster/poll.ts';
 import type { Step, StepEntry, UpgradeRun } from '../../src/api/upgrade-run.ts';
 import type { UpgradeSet } from '../../src/api/upgrade-set.ts';
@@ -33,12 +34,12 @@ export interface TimelineRow {
 }
 
 export async function getSet(example: Example): Promise<UpgradeSet> {
-  return example.getJson<UpgradeSet>(['upgradesets.belay.dev', 'portal']);
+  return example.client.get(upgradeSets, { namespace: example.namespace, name: 'portal' });
 }
 
 /** All runs in the namespace, oldest first. */
 export async function getRuns(example: Example): Promise<UpgradeRun[]> {
-  const { items } = await example.getJson<{ items: UpgradeRun[] }>(['upgraderuns.belay.dev']);
+  const { items } = await example.client.list(upgradeRuns, { namespace: example.namespace });
   return items.toSorted(
     (a, b) => creation(a).localeCompare(creation(b)) || a.metadata.name.localeCompare(b.metadata.name),
   );
@@ -67,7 +68,7 @@ export async function waitForOutcome(example: Example, options: WaitOptions): Pr
     return await waitFor({
       what: `the upgrade in ${example.namespace}`,
       timeoutMs: options.timeoutMs ?? 240_000,
-      intervalMs: 500,
+      intervalMs: 250,
       check: async () => {
         // A story may take the API server away: then there is nothing to see until it is back.
         const set = await getSet(example).catch((error: unknown) => {

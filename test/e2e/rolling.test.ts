@@ -6,6 +6,7 @@ import { after, before, describe } from 'node:test';
 import { makeBed } from './bed.ts';
 import type { Bed } from './bed.ts';
 import { registerDisturbances } from './cases/disturbances.ts';
+import { registerLeaders } from './cases/leaders.ts';
 import { registerNeighbours } from './cases/neighbours.ts';
 import { registerReleases } from './cases/releases.ts';
 
@@ -27,4 +28,5 @@ describe('rolling upgrades on a real cluster', { concurrency: 1 }, () => {
   registerReleases(bed);
   registerNeighbours(bed);
   registerDisturbances(bed);
+  registerLeaders(bed);
 });

@@ -1,15 +1,14 @@
-/** What breaks under the operator: its own processes, its lease, the API server, the node, the storage. One at a time. */
+/** What breaks under the operator: the API server, the node, the storage. One at a time. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bed } from '../bed.ts';
-import { assertClean, assertUnharmed, runningImages } from '../checks.ts';
-import { findLeader, signalAll, waitForControllers } from '../controllers.ts';
-import type { Story } from '../story.ts';
+import { assertAfter, portalImages } from '../checks.ts';
+import { waitForControllers } from '../controllers.ts';
 import { tellStory, untilStep } from '../story.ts';
 
-const old = { 'portal-1-0': 'portal:1.0.0', 'portal-2-0': 'portal:1.0.0' };
-const upgraded = { 'portal-1-0': 'portal:1.1.0', 'portal-2-0': 'portal:1.1.0' };
+const old = portalImages('1.0.0');
+const upgraded = portalImages('1.1.0');
 const good = { release: 'portal:1.1.0', version: '1.1.0' } as const;
 
 export function registerDisturbances(bed: () => Bed): void {
@@ -18,11 +17,8 @@ export function registerDisturbances(bed: () => Bed): void {
       noSnapshot(bed()));
     it('S-27 R: the snapshot is deleted under us: found before it is chosen as the way back', async () =>
       lostSnapshot(bed()));
-    it('S-03 R: the leader freezes between journal and effect for longer than its lease, then goes on', async () =>
-      frozenLeader(bed()));
     it('S-38 R: the API server is away for a minute in mid-step', async () => apiServerAway(bed()));
     it('S-02 R: every container of the node is killed in mid-run', async () => nodeReset(bed()));
-    it('S-02 R: the leading controller is killed with SIGKILL in mid-run, twice', async () => killed(bed()));
   });
 }
 
@@ -56,26 +52,14 @@ async function lostSnapshot(bed: Bed): Promise<void> {
   await assertAfter(story, old);
 }
 
-async function frozenLeader(bed: Bed): Promise<void> {
-  const { kubectl } = bed.cluster;
-  const freezeAt = (step: string) => async (example: Parameters<typeof untilStep>[0]) => {
-    await untilStep(example, step, ['Running']);
-    const leader = await findLeader(kubectl);
-    signalAll(leader.pids, 'SIGSTOP');
-    await delay((leader.leaseSeconds + 8) * 1000);
-    signalAll(leader.pids, 'SIGCONT');
-  };
-  const drained = await tellStory({ ...bed.options('frozen', 'haproxy'), ...good, meanwhile: freezeAt('g1-drain') });
-  assert.equal(drained.outcome.phase, 'Completed');
-  await assertAfter(drained, upgraded);
-}
-
 async function apiServerAway(bed: Bed): Promise<void> {
   const story = await tellStory({
     ...bed.options('api-good', 'service'),
     ...good,
     mayBeAway: true,
     timeoutMs: 360_000,
+    // The cluster's own controllers look again up to a minute after an outage: no deadline of ours.
+    edit: (text) => text.replace('Start: 1m, Stop: 1m', 'Start: 5m, Stop: 5m'),
     meanwhile: async (example) => {
       await untilStep(example, 'g1-stop');
       await bed.cluster.stopApiServer();
@@ -88,7 +72,7 @@ async function apiServerAway(bed: Bed): Promise<void> {
   });
   assert.equal(story.outcome.phase, 'Completed');
   await assertAfter(story, upgraded);
-  await waitForControllers(bed.cluster.kubectl);
+  await waitForControllers(bed.cluster.kubectl, bed.client);
 }
 
 /** Users cannot be spared here: all servers die at once. The run must still end right, with all data. */
@@ -105,31 +89,5 @@ async function nodeReset(bed: Bed): Promise<void> {
   });
   assert.equal(story.outcome.phase, 'Completed');
   await assertAfter(story, upgraded);
-  await waitForControllers(bed.cluster.kubectl);
-}
-
-async function killed(bed: Bed): Promise<void> {
-  const story = await tellStory({
-    ...bed.options('killed', 'service'),
-    ...good,
-    timeoutMs: 400_000,
-    meanwhile: async (example) => {
-      for (const step of ['g1-upgrade', 'g2-stop']) {
-        await untilStep(example, step);
-        const leader = await findLeader(bed.cluster.kubectl);
-        assert.ok(leader !== undefined, `nobody leads at ${step}`);
-        signalAll(leader.pids, 'SIGKILL');
-      }
-    },
-  });
-  assert.equal(story.outcome.phase, 'Completed');
-  await assertAfter(story, upgraded);
-  await waitForControllers(bed.cluster.kubectl);
-}
-
-async function assertAfter(story: Story, images: Record<string, string>): Promise<void> {
-  assertUnharmed(story.report);
-  assert.deepEqual(await runningImages(story.example), images);
-  await assertClean(story.example);
-  await story.example.remove();
+  await waitForControllers(bed.cluster.kubectl, bed.client);
 }

@@ -5,13 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Blocker } from '../../../src/api/upgrade-run.ts';
 import { waitFor } from '../../cluster/poll.ts';
 import type { Bed } from '../bed.ts';
-import { assertClean, assertUnharmed, runningImages } from '../checks.ts';
+import { assertClean, assertUnharmed, portalImages, runningImages } from '../checks.ts';
 import type { Example } from '../example.ts';
+import { holdConnection, letGo } from '../guest.ts';
 import { getRuns, waitForOutcome } from '../outcome.ts';
 import { adminStates, askHaproxy } from '../runtime-api.ts';
 import { tellStory, untilStep } from '../story.ts';
 
-const old = { 'portal-1-0': 'portal:1.0.0', 'portal-2-0': 'portal:1.0.0' };
+const old = portalImages('1.0.0');
 const good = { release: 'portal:1.1.0', version: '1.1.0' } as const;
 
 export function registerNeighbours(bed: () => Bed): void {
@@ -138,7 +139,7 @@ async function stuckConnection(bed: Bed, onTimeout: 'Hold' | 'Force' | 'Fail'): 
       const [blocker] = await waitForBlocker(example);
       assert.match(blocker?.message ?? '', /portal-1/);
       assert.match(blocker?.message ?? '', /\b1\b/, 'the count is the evidence');
-      await example.kubectl(['delete', 'pod', 'guest', '--grace-period=0', '--force']);
+      await letGo(example);
       return waitForOutcome(example, {
         earlier: [],
         until: (set) => ['Completed', 'AwaitingDecision'].includes(set.status?.phase ?? ''),
@@ -164,30 +165,4 @@ async function waitForBlocker(example: Example): Promise<Blocker[]> {
       return found.length > 0 ? found : undefined;
     },
   });
-}
-
-/** A pod that opens a connection to portal-1 and never says anything. */
-async function holdConnection(example: Example): Promise<void> {
-  const script =
-    "require('net').connect(8080, 'portal-1-0.portal-members').on('connect', () => console.log('connected')).on('error', () => {}); setInterval(() => {}, 1000)";
-  const pod = {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'guest', labels: { app: 'guest' } },
-    spec: {
-      terminationGracePeriodSeconds: 0,
-      securityContext: { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } },
-      containers: [
-        {
-          name: 'guest',
-          image: example.image('portal:1.0.0'),
-          command: ['node', '-e', script],
-          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-        },
-      ],
-    },
-  };
-  await example.kubectl(['apply', '-f', '-'], JSON.stringify(pod));
-  const connected = async () => ((await example.kubectl(['logs', 'guest'])).includes('connected') ? true : undefined);
-  await waitFor({ what: 'the guest to connect', timeoutMs: 30_000, intervalMs: 250, check: connected });
 }

@@ -4,14 +4,15 @@ import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { UpgradeRun } from '../../../src/api/upgrade-run.ts';
 import type { Bed } from '../bed.ts';
-import { assertClean, assertUnharmed, claimVolumes, podUids, runningImages } from '../checks.ts';
+import { assertClean, assertUnharmed, claimVolumes, podUids, portalImages, runningImages } from '../checks.ts';
 import { decide } from '../decisions.ts';
 import type { Example } from '../example.ts';
 import { getRuns, waitForOutcome } from '../outcome.ts';
 import { tellStory } from '../story.ts';
 import type { Story } from '../story.ts';
+import { registerJobProbes } from './job-probes.ts';
 
-const old = { 'portal-1-0': 'portal:1.0.0', 'portal-2-0': 'portal:1.0.0' };
+const old = portalImages('1.0.0');
 
 /** A bad release that no user met: caught at `step`, undone, everything as it was. */
 interface BadRelease {
@@ -23,6 +24,9 @@ interface BadRelease {
   readonly message: RegExp;
   readonly edit?: (manifests: string) => string;
 }
+
+/** Where the deadline of the start is what catches it: long enough for a good release on a busy machine. */
+const hurry = (text: string): string => text.replace('Start: 1m', 'Start: 30s');
 
 const bad: readonly BadRelease[] = [
   {
@@ -38,6 +42,7 @@ const bad: readonly BadRelease[] = [
     release: 'portal:1.2.0-never-ready',
     step: 'g1-start',
     message: /./,
+    edit: hurry,
   },
   {
     title: 'S-06 R: crashes on start: deadline, rollback',
@@ -45,6 +50,7 @@ const bad: readonly BadRelease[] = [
     release: 'portal:1.2.0-crash-on-start',
     step: 'g1-start',
     message: /./,
+    edit: hurry,
   },
   {
     title: '001-74 R: shows the wrong version: caught in isolation, rollback',
@@ -79,7 +85,7 @@ const bad: readonly BadRelease[] = [
     edit: (text) =>
       text
         .replace('policy: Automatic', 'policy: Automatic, onServed: KeepData')
-        .replace('interval: 1s, success: 2, failure: 3', 'interval: 500ms, success: 8, failure: 1'),
+        .replace('interval: 1s, success: 2, failure: 3', 'interval: 200ms, success: 8, failure: 1'),
   },
 ];
 
@@ -90,6 +96,7 @@ export function registerReleases(bed: () => Bed): void {
         goodRelease(bed(), balancer));
     }
     for (const tc of bad) it(tc.title, async () => badRelease(bed(), tc));
+    registerJobProbes(bed);
     it('S-25 R: the tests fail on the old version: nothing is touched', async () => failedBaseline(bed()));
     it('design 4.3: bad only after it served, data kept: the run asks, nothing acknowledged is lost', async () =>
       writesAtStake(bed(), 'Keep'));
@@ -114,7 +121,7 @@ async function goodRelease(bed: Bed, balancer: 'service' | 'haproxy'): Promise<v
   });
   assert.equal(story.outcome.phase, 'Completed');
   assertUnharmed(story.report);
-  assert.deepEqual(await runningImages(story.example), { 'portal-1-0': 'portal:1.1.0', 'portal-2-0': 'portal:1.1.0' });
+  assert.deepEqual(await runningImages(story.example), portalImages('1.1.0'));
   const [verified, atTheEnd] = uids;
   assert.equal(atTheEnd?.['portal-1-0'], verified?.['portal-1-0'], 'the pod that was verified is the pod that serves');
   await assertClean(story.example);
