@@ -309,6 +309,10 @@ export const reasons = {
     meaning: 'A claim of that name exists that this run did not make.',
     remedy: 'See who made it. Delete it when it is empty, then resume.',
   },
+  NamespaceTerminating: {
+    meaning: 'The namespace is being deleted, so no rollback can be made in it.',
+    remedy: 'Nothing to do; what the run held goes with the namespace. Look at the load balancer outside it.',
+  },
   RestoreFailed: {
     meaning: 'A volume could not be made from its snapshot, or the database not put back from its backup.',
     remedy: 'Old volumes and backups are kept; see the message, then resume or choose another method.',

@@ -216,7 +216,18 @@ async function rollBack(input: PassInput, move: Extract<Move, { kind: 'rollBack'
     method: move.order.method,
     data: move.order.data,
   });
-  await store.createRun(run, rollbackName(origin.name, chain.length), spec);
+  try {
+    await store.createRun(run, rollbackName(origin.name, chain.length), spec);
+  } catch (error) {
+    if (!(error instanceof TerminalError) || error.reason !== 'NamespaceTerminating') throw error;
+    // What the run would put back goes with the namespace.
+    return write(input, entriesOf(run), {
+      kind: 'finish',
+      phase: 'Failed',
+      reason: error.reason,
+      message: error.message,
+    });
+  }
   return write(input, entriesOf(run), move);
 }
 

@@ -107,7 +107,7 @@ export function planRun(input: Pick<ControlInput, 'world' | 'objects'>, set: Upg
   return computeRun(planInput(input, set), sha256);
 }
 
-function planInput({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): PlanInput {
+export function planInput({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): PlanInput {
   const groups = set.spec.serverGroups.map((name) =>
     must(
       objects.groups.find((group) => group.metadata.name === name),

@@ -18,6 +18,14 @@ export const podTemplates: Resource<PodTemplateObject> = {
   namespaced: true,
 };
 
+/** What the standard "restricted" of Pod Security asks for. */
+const restrictedPod = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } as const;
+const restrictedContainer = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+};
+
 /**
  * What the action runs in: the PodTemplate it names, or a pod of nothing but its image, without a token.
  * Undefined when there is no PodTemplate of that name.
@@ -30,7 +38,13 @@ export async function readTemplate(
 ): Promise<PodTemplate | undefined> {
   const { podTemplate = '', image, containerName } = action;
   if (image !== undefined)
-    return { spec: { containers: [{ name: containerName, image }], automountServiceAccountToken: false } };
+    return {
+      spec: {
+        containers: [{ name: containerName, image, securityContext: restrictedContainer }],
+        securityContext: restrictedPod,
+        automountServiceAccountToken: false,
+      },
+    };
   return (await client.find(podTemplates, { namespace, name: podTemplate }, signal))?.template;
 }
 

@@ -101,7 +101,8 @@ function withDatabase(
   for (const { group, record } of records) {
     const at = { group: group.name, interrupts: true };
     const prefix = idOf(spec, group);
-    if (isPooled(group) && !record.out)
+    // One that has met users may have some still, also where it was just taken out or let in.
+    if (isPooled(group) && (!record.out || record.servedSince !== ''))
       list.add({
         ...at,
         id: `${prefix}-drain`,

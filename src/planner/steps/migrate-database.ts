@@ -64,6 +64,8 @@ function askEvidence(context: StepContext, job: DatabaseJob | undefined, schema:
   const found = asked.answer.output['operation'];
   if (found === 'done') return check(context, schema);
   if (found === 'none' && job !== undefined) return begin(context, job);
+  if (asked.answer.output['rolledBack'] === 'true')
+    return fail('MigrationFailed', 'the migration was rolled back; the schema is as it was');
   return fail(
     'OutcomeUnknown',
     `the migration was begun, and the database does not say how it ended (${found ?? 'no answer'}): look at the database, then resume or roll back`,
