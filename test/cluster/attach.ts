@@ -150,6 +150,14 @@ async function stopApiServer(stateDir: string): Promise<void> {
 
 async function startApiServer(stateDir: string, kubectl: Cluster['kubectl']): Promise<void> {
   await waitForApi(kubectl, await startPart(stateDir, apiServerOf(stateDir)));
+  // In other clusters these lose their leases in an outage, end, and are started anew. Here they have none, and would
+  // look again only minutes later.
+  for (const name of ['kube-controller-manager', 'kube-scheduler']) {
+    const part = requireState(stateDir).daemons.find((daemon) => daemon.name === name);
+    if (part === undefined) continue;
+    await stopDaemon(part);
+    await startPart(stateDir, part);
+  }
 }
 
 async function killContainers(socket: string): Promise<void> {
