@@ -76,8 +76,10 @@ describe('Job on a database as it is created (001-82)', () => {
       spec: {
         automountServiceAccountToken: false,
         restartPolicy: 'Never',
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
         containers: [
           {
+            securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
             name: 'database',
             image,
             args: ['migrate'],

@@ -22,7 +22,6 @@ export const podTemplates: Resource<PodTemplateObject> = {
 const restrictedPod = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } as const;
 const restrictedContainer = {
   allowPrivilegeEscalation: false,
-  readOnlyRootFilesystem: true,
   capabilities: { drop: ['ALL'] },
 };
 
