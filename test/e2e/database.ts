@@ -1,7 +1,7 @@
 /** Looks into the PostgreSQL of the example, at its Jobs and its backups, past Belay. */
 import type { UpgradeRun } from '../../src/api/upgrade-run.ts';
-import { jobs, pods, podTemplates } from '../../src/kube/resources.ts';
-import type { Job } from '../../src/kube/objects.ts';
+import { jobs, pods } from '../../src/kube/resources.ts';
+import type { Job, PodTemplate } from '../../src/kube/objects.ts';
 import { waitFor } from '../cluster/poll.ts';
 import type { Example } from './example.ts';
 
@@ -82,7 +82,7 @@ export async function exitStatus(example: Example, name: string): Promise<number
 
 /** A pod that sees the volume of the backups. @returns runs a shell script in it */
 export async function openBackups(example: Example): Promise<(script: string) => Promise<string>> {
-  const { template } = await example.client.get(podTemplates, { namespace: example.namespace, name: 'pg-tools' });
+  const { template } = await example.getJson<PodTemplate>(['podtemplates', 'pg-tools']);
   const containers = (template?.spec?.containers ?? []).map((container) => ({
     ...container,
     command: ['sleep', '3600'],
