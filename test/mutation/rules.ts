@@ -85,7 +85,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the lock of another run is ignored',
     file: 'src/planner/steps/preflight.ts',
-    find: `return lockedBy !== '' && lockedBy !== previous;`,
+    find: `return lockedBy !== '' && lockedBy !== run.spec.handles[previousUIDKey];`,
     replace: `return lockedBy === 'nobody';`,
     test: rules('a group that another run has locked is waited for'),
   },
