@@ -2,7 +2,7 @@
 import type { Choice, RunGroup, Step, StepEntry } from '../api/upgrade-run.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { evaluateCleanup } from './steps/cleanup.ts';
-import { hasBegun, isSchemaChanged, journalOf, recordOf, type GroupRecord } from './journal.ts';
+import { hasBegun, isIntact, isSchemaChanged, journalOf, recordOf, type GroupRecord } from './journal.ts';
 import { isHeldBack, membersOf, seeMembers } from './members.ts';
 import { contextOf, toMove, type DecideInput } from './decision.ts';
 import type { Move, RollbackMethod, RollbackOrder } from './move.ts';
@@ -159,9 +159,7 @@ function supersede(input: DecideInput, current: Current, records: readonly Group
  */
 function putBackIntact(input: DecideInput, current: Current): Move | undefined {
   for (const { group, record } of recordsOf(input)) {
-    const intact =
-      record.out &&
-      (record.fate === 'Drained' || (record.fate === 'Changed' && record.verified && record.servedSince !== ''));
+    const intact = record.out && isIntact(record);
     if (!intact) continue;
     const handles = mergeHandles(input.run.spec, input.entries);
     const ours = membersOf(group).filter((member) => handles[drainedKey(member)] === 'ours');

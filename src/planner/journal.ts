@@ -41,6 +41,11 @@ export interface GroupRecord {
   readonly servedSince: string;
 }
 
+/** Whole, and out only by our drain: it serves again before anybody is asked. */
+export function isIntact({ fate, verified, servedSince }: GroupRecord): boolean {
+  return fate === 'Untouched' || fate === 'Drained' || (fate === 'Changed' && verified && servedSince !== '');
+}
+
 /** What the journal of an upgrade says of one group. */
 export function recordOf(spec: UpgradeRunSpec, entries: readonly StepEntry[], group: string): GroupRecord {
   let fate: GroupFate = 'Untouched';

@@ -5,6 +5,7 @@
  */
 import type { RunGroup, Step, UpgradeRunSpec } from '../../api/upgrade-run.ts';
 import {
+  isIntact,
   isSchemaChanged,
   mergeHandles,
   recordAfter,
@@ -191,11 +192,6 @@ function handlesOf(input: RollbackInput): Handles {
     mergeHandles(spec, entries),
     ...input.attempts.flatMap((attempt) => attempt.entries.map((entry) => entry.handles ?? {})),
   ) as Handles;
-}
-
-/** Out of the pool, but whole: only drained, or new and tested and drained for another's test. */
-function isIntact(record: GroupRecord): boolean {
-  return record.fate === 'Drained' || (record.fate === 'Changed' && record.verified && record.servedSince !== '');
 }
 
 function addWayBack(list: StepList, input: RollbackInput, group: RunGroup, record: GroupRecord, isOut: boolean): void {
