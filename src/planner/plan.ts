@@ -13,6 +13,7 @@ import { computeDowntime } from './procedures/downtime.ts';
 import { computeRollback } from './procedures/rollback.ts';
 import { computeRolling } from './procedures/rolling.ts';
 import { isPooled } from './procedures/steps.ts';
+import { canonicalJson } from '../shared/json.ts';
 import { originKey, previousUIDKey } from './steps/keys.ts';
 
 export interface PlanInput {
@@ -86,6 +87,7 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
       rollback: spec.rollback,
       timeouts: spec.timeouts ?? {},
       ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
+      ...approvalsOf(input.set),
     },
     groups,
     ...(database === undefined
@@ -97,6 +99,15 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
     steps,
   };
   return { ...draft, planHash: hash(canonicalJson(draft)) };
+}
+
+/** Set by the admission policy: who last changed what the set asks for. */
+const askedByAnnotation = 'belay.dev/asked-by';
+
+function approvalsOf({ metadata, spec }: UpgradeSet): Pick<UpgradeRunSpec['policy'], 'approvals'> {
+  if (spec.approvals?.fourEyes !== true) return {};
+  const askedBy = metadata.annotations?.[askedByAnnotation];
+  return { approvals: { fourEyes: true, ...(askedBy === undefined ? {} : { askedBy }) } };
 }
 
 /** The plan of the way back from `origin`, after `attempts` that failed (oldest first). */
@@ -224,14 +235,4 @@ function whyUnbalanced(input: PlanInput, groups: readonly RunGroup[]): string {
   }
   if (input.pools.length === 0) return 'no server is in a load-balancer pool';
   return '';
-}
-
-/** JSON with sorted keys: the same plan has the same text, and so the same hash. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  const entries = Object.entries(value)
-    .filter(([, item]) => item !== undefined)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
 }

@@ -1,29 +1,9 @@
 /** Databases of the simulated cluster, and the Jobs that are run on them. */
 import type { DatabaseJob } from '../planner/effects.ts';
 import type { DatabaseJobObservation } from '../planner/observed.ts';
-import { later, nextNumber, releaseOf, type SimWorkload, type World } from './world.ts';
-
-export interface SimDatabase {
-  readonly name: string;
-  schema: string;
-  /** Acknowledged writes that it holds. */
-  writes: number[];
-  readonly backups: Map<string, SimBackup>;
-  readonly jobs: Map<string, DatabaseJobObservation>;
-  /** What its own table says of each migration. */
-  readonly operations: Map<string, 'begun' | 'done'>;
-}
-
-interface SimBackup {
-  readonly schema: string;
-  readonly writes: readonly number[];
-  verified: boolean;
-}
+import { later, nextNumber, releaseOf, type SimDatabase, type SimWorkload, type World } from './world.ts';
 
 type Ended = Pick<DatabaseJobObservation, 'state' | 'exitCode' | 'output' | 'message'>;
-
-/** How a Job can go wrong, as `--fail database:VERB[:HOW]` says it. */
-export type JobFault = 'fails' | 'unknown' | 'lost';
 
 export function addDatabase(world: World, name: string, schema: string): SimDatabase {
   const database: SimDatabase = {

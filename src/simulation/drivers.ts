@@ -3,7 +3,7 @@ import { RetryError } from '../shared/errors.ts';
 import type { Drivers, Operation, RunContext } from '../drivers/contract.ts';
 import type { Effect } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
-import { seeJobNow, startJob, type SimDatabase } from './databases.ts';
+import { seeJobNow, startJob } from './databases.ts';
 import type { DriverFault } from './faults.ts';
 import { checkEffect } from './invariants.ts';
 import { seePoolNow, seeRestoreNow, seeSettingsNow, seeSnapshotNow, seeWorkloadNow } from './observe.ts';
@@ -12,7 +12,7 @@ import type { ProbeScript } from './probing.ts';
 import { SimProbes } from './probe-driver.ts';
 import type { SimProcess } from './process.ts';
 import { createSnapshot, describeClaim, reattachVolume, releaseRetained, restoreClaim } from './storage.ts';
-import { changed, must, type World } from './world.ts';
+import { changed, must, type SimDatabase, type World } from './world.ts';
 
 export interface SimDriverOptions {
   readonly world: World;

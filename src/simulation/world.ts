@@ -1,7 +1,7 @@
 import type { EpochMs } from '../shared/clock.ts';
 import type { WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
-import type { JobFault, SimDatabase } from './databases.ts';
+import type { DatabaseJobObservation } from '../planner/observed.ts';
 import { ManualClock } from './manual-clock.ts';
 import { fingerprint } from './random.ts';
 
@@ -156,6 +156,26 @@ export interface SimRestore {
   state: 'working' | 'restored';
   message: string;
 }
+
+export interface SimDatabase {
+  readonly name: string;
+  schema: string;
+  /** Acknowledged writes that it holds. */
+  writes: number[];
+  readonly backups: Map<string, SimBackup>;
+  readonly jobs: Map<string, DatabaseJobObservation>;
+  /** What its own table says of each migration. */
+  readonly operations: Map<string, 'begun' | 'done'>;
+}
+
+export interface SimBackup {
+  readonly schema: string;
+  readonly writes: readonly number[];
+  verified: boolean;
+}
+
+/** How a Job can go wrong, as `--fail database:VERB[:HOW]` says it. */
+export type JobFault = 'fails' | 'unknown' | 'lost';
 
 export type Saved =
   | { readonly kind: 'Revision'; readonly workload: string; readonly template: Template; readonly replicas: number }

@@ -4,11 +4,11 @@
  * The server may start the pod of a Job twice. Success is what the Job itself says, never what a pod says alone, and
  * only when every pod that began tells the same: where two differ, or the Job and its pod do, it cannot be told.
  */
+import { canonicalJson } from '../../shared/json.ts';
 import type { DatabaseVerb } from '../../planner/effects.ts';
 import type { DatabaseJobObservation } from '../../planner/observed.ts';
 import type { Job, Pod } from '../../kube/objects.ts';
 import { formatDuration } from '../../shared/duration.ts';
-import { canonicalJson } from '../marks.ts';
 import { isLive } from '../pods.ts';
 import { pendingReason } from '../jobs/pod-state.ts';
 import { type PodEnd, endOf, tellEnd } from './pod-end.ts';
