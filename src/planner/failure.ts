@@ -4,6 +4,7 @@ import { formatInstant } from '../shared/instant.ts';
 import { evaluateCleanup } from './steps/cleanup.ts';
 import { hasBegun, isIntact, isSchemaChanged, journalOf, recordOf, type GroupRecord } from './journal.ts';
 import { isHeldBack, membersOf, seeMembers } from './members.ts';
+import { retainedSnapshots } from './retention.ts';
 import { contextOf, toMove, type DecideInput } from './decision.ts';
 import type { Move, RollbackMethod, RollbackOrder } from './move.ts';
 import { backupAtKey, backupKey, claimsKey, drainedKey, resumedKey, snapshotKey } from './steps/keys.ts';
@@ -235,7 +236,9 @@ export function choicesAfter(input: Pick<DecideInput, 'run' | 'entries'>): Choic
         method: 'Snapshots',
         data: 'Keep',
         loss: 'none',
-        message: 'volumes back to their snapshots: they never served users',
+        message: hasSnapshots(input)
+          ? 'volumes back to their snapshots: they never served users'
+          : 'the previous release; no volume has a snapshot, so none is touched',
       },
     ];
   }
@@ -256,6 +259,10 @@ export function choicesAfter(input: Pick<DecideInput, 'run' | 'entries'>): Choic
       message: 'every volume back to its snapshot',
     },
   ];
+}
+
+function hasSnapshots({ run, entries }: Pick<DecideInput, 'run' | 'entries'>): boolean {
+  return retainedSnapshots(run.spec, mergeHandles(run.spec, entries)).length > 0;
 }
 
 /** Old code cannot run on the new schema: the database goes back, and with it what was written since. */
