@@ -57,7 +57,9 @@ export function voidReason(decision: Decision, run: UpgradeRun, now: EpochMs): s
   const offered = (run.status?.choices ?? []).filter((choice) => choice.choice === 'Rollback');
   const isOffered = offered.some(
     ({ method, data }) =>
-      method === spec.method && (spec.data === undefined || data === undefined || data === spec.data),
+      method === spec.method &&
+      // Losing data is never what somebody left out.
+      (data === undefined || data === spec.data || (spec.data === undefined && data === 'Keep')),
   );
   if (spec.choice === 'Rollback' && offered.length > 0 && !isOffered)
     return `it is not offered: copy method and data from status.choices of the run`;
@@ -88,10 +90,14 @@ export type Unheard = { readonly kind: 'early' | 'void'; readonly why: string };
 /** A failure is a new question: only words given after it are answers. */
 export function unheardReason(decision: Decision, run: UpgradeRun): Unheard | undefined {
   const { choice } = decision.spec;
-  if (choice === 'SignOff' || choice === 'Abort' || isUsed(decision, run)) return undefined;
+  // A rollback ends for a word only after it has failed; an upgrade at any time.
+  const isAnyTime = choice === 'SignOff' || (choice === 'Abort' && run.spec.purpose === 'Upgrade');
+  if (isAnyTime || (choice !== 'Abort' && isUsed(decision, run))) return undefined;
   const failed = failedStep(run);
   if (failed === undefined)
-    return choice === 'Resume' ? { kind: 'early', why: 'no step has failed that could be tried again' } : undefined;
+    return choice === 'Rollback'
+      ? undefined
+      : { kind: 'early', why: `no step has failed yet: ${choice} waits for one` };
   // A rollback instead of the sign-off is said before the step fails for it.
   if (choice === 'Rollback' && failed.isSignOff) return undefined;
   if (formatInstant(createdAt(decision) + 999) >= failed.at) return undefined;

@@ -21,6 +21,8 @@ interface Question {
   /** By what comes after the operation in the Job's id. */
   readonly jobs?: Readonly<Record<string, Answer>>;
   readonly expect?: string;
+  readonly facts?: Readonly<Record<string, string>>;
+  readonly stopped?: boolean;
 }
 
 const operation = 'run/step/1';
@@ -39,6 +41,7 @@ function ask(question: Question): StepVerdict {
     return [id, { id, state: 'running', exitCode: undefined, output: {}, message: '', ...answer }] as const;
   });
   const refs = [...told.world.workloads.values()];
+  if (question.stopped === true) for (const workload of refs) workload.replicas = 0;
   const observed: Observed = {
     now: 0,
     groups: new Map(),
@@ -55,7 +58,11 @@ function ask(question: Question): StepVerdict {
     run: {
       name: 'portal-1',
       uid: 'run',
-      spec: { ...spec, purpose: question.expect === undefined ? 'Upgrade' : 'Rollback' },
+      spec: {
+        ...spec,
+        purpose: question.expect === undefined ? 'Upgrade' : 'Rollback',
+        facts: { ...spec.facts, ...question.facts },
+      },
     },
     step,
     entry: { id: step.id, state: 'Running', attempt: 1, operation },
@@ -141,6 +148,16 @@ describe('rules of the database', () => {
     ],
   };
   for (const [name, [question, want]] of Object.entries(cases)) it(name, () => assert.equal(said(ask(question)), want));
+
+  it('design 4.3: where the pool holds nobody back, what users write counts from the start', () => {
+    const verdict = ask({
+      action: 'Start',
+      handles: { 'replicas/StatefulSet/web-1': '1' },
+      facts: { hold: 'AsStarted' },
+      stopped: true,
+    });
+    assert.equal(verdict.kind === 'act' ? verdict.record?.['served/group-1'] : undefined, '1970-01-01T00:00:00.000Z');
+  });
 
   it('design 5.4: that the schema may have changed is written down before the migration begins', () => {
     const verdict = ask({ action: 'MigrateDatabase', handles: before });

@@ -1,7 +1,7 @@
 /**
  * Major release with a change of the schema: the fifteen rows of the vendor's table (001-76 … 001-96).
  *
- * Deviations, on purpose (ADR 2): the other groups leave the pool and stop before the command of row 5 and not after it,
+ * Deviations, on purpose (ADR 3): the other groups leave the pool and stop before the command of row 5 and not after it,
  * and the backup that a way back restores is made in between, when nobody writes: what users were told is stored is in
  * it, and old code never meets the new schema. A started group is tested in isolation before it joins (A-14), and is
  * stopped again for another's test only where there are two groups (A-15).

@@ -1,9 +1,11 @@
 /** Starts the group out of its pools and waits until every pod is ready. Source: A-14, 001-103, 001-108. */
-import { seeWorkload, workloadsOf } from '../members.ts';
+import type { RunGroup } from '../../api/upgrade-run.ts';
+import { formatInstant } from '../../shared/instant.ts';
+import { membersOf, seeWorkload, workloadsOf } from '../members.ts';
 import { workloadKey } from '../observed.ts';
 import { act, done, fail, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
 import { isSchemaChanged } from '../journal.ts';
-import { replicasKey, schemaBeforeKey, schemaNowKey } from './keys.ts';
+import { replicasKey, schemaBeforeKey, schemaNowKey, servedKey } from './keys.ts';
 
 export function evaluateStart(context: StepContext): StepVerdict {
   const group = groupOf(context.run.spec, context.step.group);
@@ -18,7 +20,8 @@ export function evaluateStart(context: StepContext): StepVerdict {
       return fail('JournalLost', `the journal does not say how many replicas ${workload.name} had`);
     const replicas = Number(before);
     if (seen.replicas !== replicas && !(seen.autoscaled && seen.replicas > 0)) {
-      return act({ kind: 'ScaleWorkload', workload, replicas }, `${workload.name} had ${replicas} replicas`);
+      const because = `${workload.name} had ${replicas} replicas`;
+      return act({ kind: 'ScaleWorkload', workload, replicas }, because, meetsUsers(context, group));
     }
     if (!seen.rolledOut || !seen.current) {
       const trouble = seen.pods.filter((pod) => pod.trouble !== '').map((pod) => `${pod.name}: ${pod.trouble}`);
@@ -43,4 +46,12 @@ function schemaProblem({ handles, run, step }: StepContext): string {
   const needed = isNew && run.spec.procedure === 'downtime' ? to.schema : before;
   if (needed === undefined || now === needed) return '';
   return `${step.group ?? ''} with version ${isNew ? to.version : (step.expect ?? from.version ?? 'before')} needs schema ${needed}, the database has ${now ?? 'an unknown one'}`;
+}
+
+/** Where the pool holds nobody back, users are met with the start: what they write from then on is theirs. */
+function meetsUsers({ run, handles, now }: StepContext, group: RunGroup): Record<string, string> | undefined {
+  const { spec } = run;
+  const key = servedKey(group.name);
+  const meets = spec.purpose === 'Upgrade' && spec.facts['hold'] === 'AsStarted' && membersOf(group).length > 0;
+  return meets && handles[key] === undefined ? { [key]: formatInstant(now) } : undefined;
 }
