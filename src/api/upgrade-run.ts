@@ -220,6 +220,12 @@ export const upgradeRunSpec = c.object(
       rollback: rollbackPolicy,
       timeouts: timeoutsByVerb('timeouts are by step verb.'),
       serviceAccountName: c.objectName('serviceAccountName is whom effects are made as.').optional(),
+      approvals: c
+        .object('approvals says who may decide, beyond RBAC.', {
+          fourEyes: c.boolean('fourEyes true: whoever asked may not sign off or roll back.'),
+          askedBy: c.text('askedBy is the user who asked, when it is known.', 256).optional(),
+        })
+        .optional(),
     }),
     groups: c.atomicList('groups are the server groups, in order.', runGroup),
     database: runDatabase.optional(),

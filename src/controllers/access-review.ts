@@ -21,13 +21,13 @@ export function subresourceOf(choice: DecisionChoice): string {
 /**
  * Asks the cluster's authorizer, as the admission policy does, but of the name alone: groups that an identity provider
  * gives are not known, those that follow from the name are.
- * @throws KubeError 403 when the controller may not ask
+ * @returns unknown when the controller itself may not ask
  */
 export async function mayDecide(
   client: KubeClient,
   { user, namespace, run, choice }: Asked,
   signal?: AbortSignal,
-): Promise<boolean> {
+): Promise<boolean | 'unknown'> {
   const review: SubjectAccessReview = {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'LocalSubjectAccessReview',
@@ -46,8 +46,13 @@ export async function mayDecide(
     },
   };
   const path = `/apis/authorization.k8s.io/v1/namespaces/${namespace}/localsubjectaccessreviews`;
-  const { status } = await client.post<SubjectAccessReview>(path, review, signal);
-  return status?.allowed === true;
+  try {
+    const { status } = await client.post<SubjectAccessReview>(path, review, signal);
+    return status?.allowed === true;
+  } catch (error) {
+    if (isForbidden(error)) return 'unknown';
+    throw error;
+  }
 }
 
 function groupsOf(user: string): string[] {
