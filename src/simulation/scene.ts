@@ -29,6 +29,8 @@ export interface KnownWorkload extends WorkloadRef {
   readonly replicas: number;
   /** Name of the first claim template. */
   readonly claimPrefix?: string;
+  /** What its pods say they run, where no Package holds their image. */
+  readonly version?: string;
 }
 
 export interface SceneOptions {
@@ -121,7 +123,8 @@ function addServer(
   const ref = refOf(server);
   if (world.workloads.has(workloadKey(ref))) return;
   const known = options.workloads?.find((candidate) => workloadKey(candidate) === workloadKey(ref));
-  const images = known?.images ?? inventImages(world, objects, options, group);
+  const images =
+    known === undefined ? inventImages(world, objects, options, group) : knownImages(world, objects, options, known);
   const claimPrefix =
     known === undefined ? (group.spec.snapshot === undefined ? undefined : 'data') : known.claimPrefix;
   addWorkload(world, {
@@ -132,6 +135,24 @@ function addServer(
     database: group.spec.database,
     ...(claimPrefix === undefined ? {} : { claimPrefix }),
   });
+}
+
+/** Containers that a Package knows come first: the first one tells the version, and a sidecar has none to tell. */
+function knownImages(
+  world: World,
+  objects: SceneObjects,
+  options: SceneOptions,
+  known: KnownWorkload,
+): Record<string, string> {
+  const named = new Set(
+    objects.packages.flatMap(({ spec }) => Object.keys(spec.images ?? {})).map((key) => key.split('/').at(-1) ?? key),
+  );
+  const images = Object.entries(known.images).toSorted(([a], [b]) => Number(named.has(b)) - Number(named.has(a)));
+  const [, first] = images[0] ?? [];
+  const version = known.version ?? options.from;
+  if (first !== undefined && version !== undefined && !world.releases.has(first))
+    world.releases.set(first, { version });
+  return Object.fromEntries(images);
 }
 
 /** Containers of the package that is to come, with the images of the one before it. */
