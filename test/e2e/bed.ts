@@ -19,7 +19,7 @@ export interface Bed {
   /** What an example in namespace `e2e-NAME` needs. */
   options(name: string, balancer: 'service' | 'haproxy'): ExampleOptions;
   /** The same for the example with a database; its images are made at the first call. */
-  major(name: string): Promise<ExampleOptions>;
+  major(name: string, balancer: 'service' | 'haproxy'): Promise<ExampleOptions>;
 }
 
 export async function makeBed(log: (line: string) => void): Promise<Bed> {
@@ -52,10 +52,10 @@ function bedOf(cluster: Cluster, client: KubeClient, images: ReadonlyMap<string,
       // Both binding modes are used: a restored claim binds at once in one and with its pod in the other.
       storageClass: balancer === 'haproxy' ? 'belay-immediate' : 'belay-wait',
     }),
-    major: async (name) => {
+    major: async (name, balancer) => {
       majorImages ??= importMajorImages(cluster);
-      const found = await majorImages;
-      return { ...common(name), name: 'major', images: found, balancer: 'service', storageClass: 'belay-wait' };
+      const all = new Map([...images, ...(await majorImages)]);
+      return { ...common(name), name: 'major', images: all, balancer, storageClass: 'belay-wait' };
     },
   };
 }

@@ -1,7 +1,8 @@
 /** Looks into the PostgreSQL of the example, at its Jobs and its backups, past Belay. */
 import type { UpgradeRun } from '../../src/api/upgrade-run.ts';
+import { podTemplates } from '../../src/drivers/jobs/one-shot-job.ts';
 import { jobs, pods } from '../../src/kube/resources.ts';
-import type { Job, PodTemplate } from '../../src/kube/objects.ts';
+import type { Job } from '../../src/kube/objects.ts';
 import { waitFor } from '../cluster/poll.ts';
 import type { Example } from './example.ts';
 
@@ -48,7 +49,7 @@ function verbOf(job: Job): string {
 export async function untilMigrating(example: Example): Promise<Job> {
   return waitFor({
     what: `the migration in ${example.namespace}`,
-    timeoutMs: 120_000,
+    timeoutMs: 300_000,
     intervalMs: 200,
     check: async () => {
       const [job] = await jobsFor(example, 'migrate');
@@ -82,8 +83,8 @@ export async function exitStatus(example: Example, name: string): Promise<number
 
 /** A pod that sees the volume of the backups. @returns runs a shell script in it */
 export async function openBackups(example: Example): Promise<(script: string) => Promise<string>> {
-  const { template } = await example.getJson<PodTemplate>(['podtemplates', 'pg-tools']);
-  const containers = (template?.spec?.containers ?? []).map((container) => ({
+  const { template } = await example.client.get(podTemplates, { namespace: example.namespace, name: 'pg-tools' });
+  const containers = (template.spec?.containers ?? []).map((container) => ({
     ...container,
     command: ['sleep', '3600'],
   }));
@@ -91,7 +92,7 @@ export async function openBackups(example: Example): Promise<(script: string) =>
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'backups' },
-    spec: { ...template?.spec, terminationGracePeriodSeconds: 0, containers },
+    spec: { ...template.spec, terminationGracePeriodSeconds: 0, containers },
   };
   await example.kubectl(['apply', '-f', '-'], JSON.stringify(pod));
   await example.kubectl(['wait', 'pod/backups', '--for=condition=Ready', '--timeout=60s']);

@@ -106,7 +106,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a member that came back is left in the pool',
     file: 'src/planner/decide.ts',
-    find: 'return assertHeld(context, input.entries) ??',
+    find: 'return assertHeld(context, held) ??',
     replace: 'return',
     test: rules('a member that came back into the pool by itself is put out again'),
   },
