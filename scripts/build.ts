@@ -68,8 +68,35 @@ export async function buildBundle({ outfile }: BundleOptions): Promise<void> {
   });
 }
 
+const defaultOutfile = resolve(root, 'dist/main.mjs');
+const usage = `Usage: npm run build [-- OPTIONS]
+
+Bundles the controller, and belay simulate with it, into one file for Node 24.
+
+  --outfile FILE   where it goes; its source map goes beside it. Default: dist/main.mjs
+  -h, --help       print this
+`;
+
+function parse() {
+  try {
+    return parseArgs({
+      options: {
+        outfile: { type: 'string', default: defaultOutfile },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`build: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    process.exit(2);
+  }
+}
+
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { outfile: { type: 'string', default: resolve(root, 'dist/main.mjs') } } });
-  await buildBundle({ outfile: values.outfile });
-  console.log(`${values.outfile}: ${(statSync(values.outfile).size / 1024 / 1024).toFixed(2)} MiB`);
+  const values = parse();
+  if (values.help) {
+    console.log(usage);
+  } else {
+    await buildBundle({ outfile: values.outfile });
+    console.log(`${values.outfile}: ${(statSync(values.outfile).size / 1024 / 1024).toFixed(2)} MiB`);
+  }
 }

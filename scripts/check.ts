@@ -51,9 +51,41 @@ async function runAll(chosen: readonly Check[]): Promise<string[]> {
   return failed;
 }
 
-const { values } = parseArgs({
-  options: { only: { type: 'string' }, without: { type: 'string' }, format: { type: 'boolean', default: false } },
-});
+const usage = `Usage: npm run check [-- OPTIONS]
+
+Everything that can be said about the code in seconds, without a cluster.
+
+  --only NAME      one check: ${checks()
+    .map(({ name }) => name)
+    .join(', ')}
+  --without NAME   all but one
+  --format         write the format instead of checking it
+  -h, --help       print this
+
+Exit status: 0 all is good, 1 a check failed, 2 the command is wrong.
+`;
+
+function parse() {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: 'string' },
+        without: { type: 'string' },
+        format: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    console.error(`check: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    process.exit(2);
+  }
+}
+
+const { values } = parse();
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
 if (values.format) {
   const result = await run(tool('oxfmt'), [], { timeoutMs });
   process.exit(result.ok ? 0 : 1);

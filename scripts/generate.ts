@@ -1,5 +1,6 @@
 /**
- * Writes everything that follows from the code: definitions of the kinds, reference, catalogue of reasons, permissions.
+ * Writes everything that follows from the code: definitions of the kinds, reference, catalogue of reasons, permissions,
+ * and which tests carry which requirement.
  * With --check nothing is written; the exit status is 1 when a file differs.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { renderCrds } from './generate/crds.ts';
 import { type RbacNeed, renderRbac } from './generate/rbac.ts';
 import { renderReasons, renderReference } from './generate/reference.ts';
+import { renderRequirements } from './generate/requirements.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -23,7 +25,10 @@ async function rbacNeeds(): Promise<readonly RbacNeed[] | undefined> {
 
 /** Content of every generated file, by path from the root. */
 export async function renderAll(): Promise<Map<string, string>> {
-  const files = new Map([['docs/reasons.md', renderReasons()]]);
+  const files = new Map([
+    ['docs/reasons.md', renderReasons()],
+    ['docs/requirements.md', renderRequirements(root)],
+  ]);
   for (const [name, content] of renderCrds()) {
     files.set(`crds/${name}`, content);
     files.set(`helm/belay/files/crds/${name}`, content);

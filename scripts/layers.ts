@@ -10,7 +10,7 @@ const patterns: Readonly<Record<LayerName, readonly string[]>> = {
   unit: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/{builders,fakes,unit,api,chart,docs}/**/*.test.ts'],
   architecture: ['test/*.test.ts'],
   simulation: ['test/simulation/**/*.test.ts'],
-  conformance: ['test/conformance/**/*.test.ts'],
+  conformance: ['test/{conformance,postgres}/**/*.test.ts'],
   integration: ['test/integration/**/*.test.ts', 'test/cluster/**/*.test.ts'],
   e2e: ['test/e2e/**/*.test.ts'],
 };

@@ -51,7 +51,7 @@ function hasProgram(name: string): boolean {
 
 /** Installs what the conformance tests and the cluster start; answers why it could not. */
 function preparePackages(): Promise<string> {
-  return ensurePackages([...clusterPackages, 'haproxy'], log).then(
+  return ensurePackages([...clusterPackages, 'haproxy', 'postgresql-15', 'postgresql-client-15'], log).then(
     () => '',
     (error: unknown) => `packages are missing: ${error instanceof Error ? error.message : String(error)}`,
   );

@@ -33,15 +33,28 @@ const options = {
   'require-service-account': { type: 'string', default: 'false' },
 } as const;
 
+const usage = `Usage: belay COMMAND [options]
+
+  simulate     an upgrade of your own manifests in a simulated cluster; see belay simulate --help
+  controller   the controller: reads KUBECONFIG, or the account of the pod it runs in
+  version      print the version
+
+From a clone: npm -s start -- COMMAND [options]
+`;
+
 async function main(argv: readonly string[]): Promise<number> {
-  const [command = 'controller', ...rest] = argv;
+  const [command, ...rest] = argv;
+  if (command === undefined || command === '--help' || command === '-h' || command === 'help') {
+    (command === undefined ? process.stderr : process.stdout).write(usage);
+    return command === undefined ? 2 : 0;
+  }
   if (command === 'simulate') return simulate(rest, (text) => process.stdout.write(text));
   if (command === 'version') {
     process.stdout.write(`${version}\n`);
     return 0;
   }
   if (command === 'controller') return runControllerRole(rest);
-  process.stderr.write(`unknown command "${command}": use controller, simulate or version\n`);
+  process.stderr.write(`unknown command "${command}"\n\n${usage}`);
   return 2;
 }
 

@@ -293,7 +293,7 @@ const imageRule: Rule<string> = {
 
 const image = withChecks(z.string().min(1).max(512), [imageRule]).meta({
   description:
-    'image is the container image by digest, such as "registry.example/tools@sha256:…"; excludes podTemplate.',
+    'image is the container image by digest, such as "registry.example/tools@sha256:…"; it is run as Pod Security asks for with "restricted", so not as root. Excludes podTemplate.',
   ...validations([imageRule]),
 });
 

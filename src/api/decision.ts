@@ -21,7 +21,10 @@ export const decisionSpec = c.object(
       .min(1)
       .max(63)
       .regex(/^[A-Z][A-Za-z]*$/)
-      .meta({ description: 'method is how to roll back, out of status.choices of the run; for Rollback only.' })
+      .meta({
+        description:
+          'method is how to roll back, out of status.choices of the run; for Rollback only. Snapshots: servers go back to the volumes and templates before. DatabaseAndSnapshots: the database goes back to its backup too.',
+      })
       .optional(),
     data: z
       .enum(['Discard', 'Keep'])

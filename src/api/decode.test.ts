@@ -10,6 +10,7 @@ const byKind: Readonly<Record<string, (object: unknown) => unknown>> = {
   Package: decoders.decodePackage,
   Pool: decoders.decodePool,
   ProbeSuite: decoders.decodeProbeSuite,
+  Database: decoders.decodeDatabase,
   ServerGroup: decoders.decodeServerGroup,
   UpgradeSet: decoders.decodeUpgradeSet,
   UpgradeRun: decoders.decodeUpgradeRun,

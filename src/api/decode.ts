@@ -1,6 +1,7 @@
 /** The only door from what the API server sends to typed objects. */
 import * as z from 'zod';
 import { TerminalError } from '../shared/errors.ts';
+import { type Database, databaseKind } from './database.ts';
 import { type Decision, decisionKind } from './decision.ts';
 import type { ApiObject, KindDefinition, ObjectMeta } from './kind.ts';
 import { type Package, packageKind } from './package.ts';
@@ -31,6 +32,7 @@ const envelope = z.object({
 export const decodePackage = (object: unknown): Package => decode(packageKind, object);
 export const decodePool = (object: unknown): Pool => decode(poolKind, object);
 export const decodeProbeSuite = (object: unknown): ProbeSuite => decode(probeSuiteKind, object);
+export const decodeDatabase = (object: unknown): Database => decode(databaseKind, object);
 export const decodeServerGroup = (object: unknown): ServerGroup => decode(serverGroupKind, object);
 export const decodeUpgradeSet = (object: unknown): UpgradeSet => decode(upgradeSetKind, object);
 export const decodeDecision = (object: unknown): Decision => decode(decisionKind, object);

@@ -1,3 +1,4 @@
+import { databaseKind } from './database.ts';
 import { decisionKind } from './decision.ts';
 import type { KindDefinition } from './kind.ts';
 import { packageKind } from './package.ts';
@@ -12,6 +13,7 @@ export const kinds: readonly KindDefinition[] = [
   packageKind,
   poolKind,
   probeSuiteKind,
+  databaseKind,
   serverGroupKind,
   upgradeSetKind,
   upgradeRunKind,

@@ -6,7 +6,7 @@ import { type ApiObject, defineKind } from './kind.ts';
 const drain = c.object('drain says how members let go of their users and who counts those that are left.', {
   hook: c
     .object('hook is called once per member before it leaves, and once after it is back.', {
-      http: c.object('http is the request; it must answer within 5 s with a status from 200 to 299.', {
+      http: c.object('http is the request; it must answer within 4 s with a status from 200 to 299.', {
         url: c.url('url is where to; ${MEMBER} and ${SERVER} are expanded: "http://${MEMBER}:9000/shed".'),
         method: z
           .enum(['POST', 'PUT', 'DELETE'])

@@ -309,13 +309,75 @@ export const reasons = {
     meaning: 'A claim of that name exists that this run did not make.',
     remedy: 'See who made it. Delete it when it is empty, then resume.',
   },
+  NamespaceTerminating: {
+    meaning: 'The namespace is being deleted, so no rollback can be made in it.',
+    remedy: 'Nothing to do; what the run held goes with the namespace. Look at the load balancer outside it.',
+  },
   RestoreFailed: {
-    meaning: 'A volume could not be made from its snapshot.',
-    remedy: 'The old volume is kept; see the message, then resume or choose another method.',
+    meaning: 'A volume could not be made from its snapshot, or the database not put back from its backup.',
+    remedy: 'Old volumes and backups are kept; see the message, then resume or choose another method.',
   },
   RollbackFailed: {
     meaning: 'The way back failed.',
     remedy: 'Nothing else is touched. See handedOver in the run for what to do by hand.',
+  },
+
+  // Databases
+  DatabaseDiffers: {
+    meaning: 'The groups of the UpgradeSet name different Databases.',
+    remedy: 'Name the same Database in spec.database of every ServerGroup of the set, or make a set of each.',
+  },
+  DatabaseRequired: {
+    meaning: 'The Package changes the schema, and the groups name no Database.',
+    remedy: 'Name the Database under the servers in spec.database of every ServerGroup.',
+  },
+  DatabaseIncomplete: {
+    meaning: 'The Package changes the schema, and the Database does not say how it is backed up, migrated or restored.',
+    remedy: 'Fill in spec.backup, spec.migrate and spec.restore of the Database.',
+  },
+  ImageNotByDigest: {
+    meaning: 'A PodTemplate for Jobs on the database names its image by a tag, which can change under a run.',
+    remedy: 'Name the image by digest: replace the tag by @sha256: and 64 hexadecimal digits.',
+  },
+  PodTemplateEmpty: {
+    meaning: 'A PodTemplate for Jobs on the database has no container.',
+    remedy: 'Give it one: the first container is the one that the Job runs.',
+  },
+  DatabaseJobRunning: {
+    meaning: 'A Job on the database is under way.',
+    remedy: 'Nothing until the timeout of the step; the message names the Job and its trouble.',
+  },
+  DatabaseTimeout: {
+    meaning: 'A Job on the database did not end in time.',
+    remedy: 'See the log of the Job. When it has ended, resume or roll back.',
+  },
+  BackupFailed: {
+    meaning: 'The database could not be backed up; it has not been changed.',
+    remedy: 'Read the message and the log of the Job; mend the cause, then resume.',
+  },
+  BackupNotVerified: {
+    meaning: 'The backup was made and did not prove that it can be restored; the database has not been changed.',
+    remedy: 'See the log of the verify Job; mend the cause, then resume: another backup is made.',
+  },
+  SchemaUnknown: {
+    meaning: 'The Job that reads the version of the schema failed, or did not say it.',
+    remedy: 'Let it write {"schemaVersion": "41"} as its termination message; then resume.',
+  },
+  SchemaMismatch: {
+    meaning: 'The schema is not the one that the release, or the way back, needs.',
+    remedy: 'Compare the schema with Package.spec.schema; then resume, or roll back.',
+  },
+  MigrationFailed: {
+    meaning: 'The database upgrade command failed.',
+    remedy: 'Read the message and the log of the Job. Roll back to restore the backup, or mend the cause and resume.',
+  },
+  NotAMinorRelease: {
+    meaning: 'The upgrade is Minor, and the database upgrade command changed the schema.',
+    remedy: 'Roll back, and ask the vendor; a release that changes the schema is installed as a Major one.',
+  },
+  NoBackup: {
+    meaning: 'The schema was changed and there is no verified backup to put back.',
+    remedy: 'Put the schema back by hand, then resume.',
   },
 
   // Probes and settings

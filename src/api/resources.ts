@@ -1,3 +1,4 @@
+import type { Database } from './database.ts';
 import type { Decision } from './decision.ts';
 import { apiGroup, apiVersion } from './kind.ts';
 import type { Package } from './package.ts';
@@ -25,6 +26,7 @@ function resource<T>(kind: string, plural: string): ApiResource<T> {
 export const packages = resource<Package>('Package', 'packages');
 export const pools = resource<Pool>('Pool', 'pools');
 export const probeSuites = resource<ProbeSuite>('ProbeSuite', 'probesuites');
+export const databases = resource<Database>('Database', 'databases');
 export const serverGroups = resource<ServerGroup>('ServerGroup', 'servergroups');
 export const upgradeSets = resource<UpgradeSet>('UpgradeSet', 'upgradesets');
 export const upgradeRuns = resource<UpgradeRun>('UpgradeRun', 'upgraderuns');

@@ -98,6 +98,9 @@ export const serverGroupSpec = c.object(
       min: 1,
       max: 128,
     }),
+    database: c
+      .objectName('database is the name of the Database under the group; all groups of a set share one.')
+      .optional(),
     probes: c.objectName('probes is the name of the ProbeSuite that tells whether the group works.').optional(),
     probeParameters: variables(
       'probeParameters are the values of the parameters of the suite when it runs through the pools.',

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import * as c from './common.ts';
 import { conditions } from './conditions.ts';
 import { type ApiObject, defineKind } from './kind.ts';
+import { databaseSpec } from './database.ts';
 import { probeSuiteSpec } from './probe-suite.ts';
 import { configFormat, configObject, drainPolicy, snapshotPolicy } from './server-group.ts';
 
@@ -173,6 +174,12 @@ const capturedSuite = c.object('A ProbeSuite as it was when the run was made.', 
   spec: probeSuiteSpec,
 });
 
+const runDatabase = c.object('database is the Database as it was when the run was made.', {
+  name: c.objectName('name is its name.'),
+  uid: c.nonEmpty('uid is its UID.', 64),
+  spec: databaseSpec,
+});
+
 const runPool = c.object('The identity of a Pool when the run was made.', {
   name: c.objectName('name is its name.'),
   driver: z.enum(['service', 'haproxy', 'httpRoute', 'webhook']).meta({ description: 'driver is how it is driven.' }),
@@ -202,7 +209,10 @@ export const upgradeRunSpec = c.object(
       version: c.text('version is its version, when it is known.', 64).optional(),
       schema: c.text('schema is the version of the schema, when it is known.', 64).optional(),
     }),
-    to: c.object('to is what runs afterwards.', { version: c.nonEmpty('version is its version.', 64) }),
+    to: c.object('to is what runs afterwards.', {
+      version: c.nonEmpty('version is its version.', 64),
+      schema: c.text('schema is the version of the schema it needs, when it is declared.', 64).optional(),
+    }),
     planHash: c.planHash('planHash names the plan: decisions are for this one only.'),
     facts: stringMap('facts are what the plan rests on, such as {loadBalanced: "Yes"}.', 64, 512),
     policy: c.object('policy is copied from the UpgradeSet.', {
@@ -210,8 +220,15 @@ export const upgradeRunSpec = c.object(
       rollback: rollbackPolicy,
       timeouts: timeoutsByVerb('timeouts are by step verb.'),
       serviceAccountName: c.objectName('serviceAccountName is whom effects are made as.').optional(),
+      approvals: c
+        .object('approvals says who may decide, beyond RBAC.', {
+          fourEyes: c.boolean('fourEyes true: whoever asked may not sign off or roll back.'),
+          askedBy: c.text('askedBy is the user who asked, when it is known.', 256).optional(),
+        })
+        .optional(),
     }),
     groups: c.atomicList('groups are the server groups, in order.', runGroup),
+    database: runDatabase.optional(),
     suites: c.atomicList('suites are the probe suites.', capturedSuite),
     pools: c.atomicList('pools are the pools.', runPool, { max: 256 }),
     handles: stringMap(
@@ -305,6 +322,11 @@ export const upgradeRunStatus = c.object('status is the journal.', {
   steps: c.atomicList('steps are the journal, one entry per step of the plan.', stepEntry, { max: 512 }),
   progress: progress.optional(),
   blockers: c.atomicList('blockers are why it is not moving, at most 16.', blocker, { max: 16 }).optional(),
+  schemaChanged: c
+    .boolean(
+      'schemaChanged true: a migration was begun in this run, whatever became of it; journalled before it began.',
+    )
+    .optional(),
   service: c
     .object('service is what users have now.', {
       serving: c.atomicList('serving are the groups that serve.', c.nonEmpty('A group.', 63)),
@@ -386,6 +408,7 @@ export type RunGroup = z.output<typeof runGroup>;
 export type RunServer = z.output<typeof runServer>;
 export type RunSetting = z.output<typeof runSetting>;
 export type RunSuite = z.output<typeof capturedSuite>;
+export type RunDatabase = NonNullable<UpgradeRunSpec['database']>;
 export type RunPool = z.output<typeof runPool>;
 export type RunPolicy = UpgradeRunSpec['policy'];
 export type Procedure = UpgradeRunSpec['procedure'];

@@ -24,6 +24,15 @@ export const upgradeSetSpec = c.object('spec says what is brought to which relea
   ),
   signOff: signOff.default('Required'),
   rollback: rollbackPolicy.prefault({}),
+  approvals: c
+    .object('approvals says who may decide, beyond RBAC.', {
+      fourEyes: c
+        .boolean(
+          'fourEyes true: whoever asked for a run may not sign it off or roll it back. Needs the admission policies of the chart, which note who asked. Default false.',
+        )
+        .default(false),
+    })
+    .optional(),
   timeouts: timeoutsByVerb('timeouts replace the default time limits by step verb, such as {Upgrade: 15m}.').optional(),
   serviceAccountName: c
     .objectName(

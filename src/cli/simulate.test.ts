@@ -76,6 +76,16 @@ async function run(...args: string[]): Promise<{ status: number; text: string }>
   return { status, text };
 }
 
+/** The same manifests with one thing changed, as a file of their own. */
+async function edited(from: string | RegExp, to: string): Promise<string> {
+  const inner = await mkdtemp(join(folder, 'edited-'));
+  const path = join(inner, 'edited.yaml');
+  const text = manifests.replace(from, to);
+  assert.notEqual(text, manifests);
+  await writeFile(path, text);
+  return path;
+}
+
 describe('belay simulate', () => {
   it('rehearses a good upgrade and says what users had of it', async () => {
     const { status, text } = await run('-f', folder);
@@ -135,7 +145,7 @@ describe('belay simulate', () => {
     'a path that does not exist': [['-f', '/nowhere/at/all'], /cannot read \/nowhere\/at\/all/],
     'a package that is not there': [
       ['-f', 'FOLDER', '--package', 'portal-9'],
-      /UpgradeSet "portal" names Package "portal-9"/,
+      /--package: the manifests hold no Package "portal-9"; there are portal-1\.1\.0, portal-1\.2\.0/,
     ],
     'a set that is not there': [
       ['-f', 'FOLDER', '--set', 'shop'],
@@ -143,15 +153,139 @@ describe('belay simulate', () => {
     ],
     'a failure of a group that is not there': [
       ['-f', 'FOLDER', '--fail', 'start@group-9'],
-      /names group group-9, which is not in the set; there are group-1, group-2/,
+      /it names group group-9, which is not in the set; there are group-1, group-2/,
     ],
     'a failure that means nothing': [
       ['-f', 'FOLDER', '--fail', 'fire@group-1'],
       /not a failure that can be simulated; wanted probe:NAME@GROUP/,
     ],
+    'a failure of a probe that is not there': [
+      ['-f', 'FOLDER', '--fail', 'probe:lgin@group-1'],
+      /group-1 has no probe lgin; did you mean login\?/,
+    ],
+    'a probe that fails in isolation and in the pool at once': [
+      ['-f', 'FOLDER', '--fail', 'probe:login@group-1:isolated:pool'],
+      /:isolated and :pool exclude each other/,
+    ],
+    'a qualifier that means nothing': [
+      ['-f', 'FOLDER', '--fail', 'start@group-1:old'],
+      /:old means nothing after start@; wanted start@GROUP/,
+    ],
+    'a failure of a database where there is none': [
+      ['-f', 'FOLDER', '--fail', 'database:backup'],
+      /no group of the set names a Database/,
+    ],
+    'a failure that never comes about': [
+      ['-f', 'FOLDER', '--fail', 'restore@group-2'],
+      /--fail restore@group-2 never came about/,
+    ],
+    'a crash that never comes': [['-f', 'FOLDER', '--crash-after', '9999'], /--crash-after 9999 never came: .* in all/],
+    'a crash after nothing': [['-f', 'FOLDER', '--crash-after', '0'], /--crash-after wants a whole number, 1 or more/],
+    'a version to come from that is none': [
+      ['-f', 'FOLDER', '--from', 'old'],
+      /--from wants a version such as 1\.2\.0/,
+    ],
     'a seed that is no number': [['-f', 'FOLDER', '--seed', 'x'], /--seed wants a whole number, not "x"/],
     'an object that is not valid': [['-f', 'FOLDER/broken.txt'], /broken\.txt: Package "a" is not valid: spec\./],
   };
+  const edits: Readonly<Record<string, readonly [string | RegExp, string, RegExp]>> = {
+    'a field that there is not': [
+      'serverGroups: [group-1, group-2]}',
+      'serverGroups: [group-1, group-2], rollback: {polcy: Automatic}}',
+      /edited\.yaml: UpgradeSet "portal": spec\.rollback\.polcy is not a field; did you mean policy\?/,
+    ],
+    'a field inside a list': [
+      'probes: [{name: login,',
+      'probes: [{name: login, htp: {},',
+      /ProbeSuite "functions": spec\.probes\[0\]\.htp is not a field; did you mean http\?/,
+    ],
+    'a kind of ours that there is not': [
+      'kind: Pool',
+      'kind: Pol',
+      /Pol "web": belay\.dev\/v1alpha1 has no such kind; did you mean Pool\?/,
+    ],
+    'an object that is there twice': [
+      'name: portal-1.2.0}',
+      'name: portal-1.1.0}',
+      /Package "portal-1\.1\.0" is in .*edited\.yaml too/,
+    ],
+    'a group that is not there': [
+      'serverGroups: [group-1, group-2]',
+      'serverGroups: [group-1, blue]',
+      /edited\.yaml: UpgradeSet "portal", spec\.serverGroups\[1\]: the manifests hold no ServerGroup "blue"; there are group-1, group-2/,
+    ],
+    'a suite that is not there': [
+      'probes: functions',
+      'probes: nothing',
+      /ServerGroup "group-1", spec\.probes: the manifests hold no ProbeSuite "nothing"; there is functions/,
+    ],
+    'a workload that is not there': [
+      'kind: StatefulSet, name: web-1',
+      'kind: StatefulSet, name: db-main',
+      /ServerGroup "group-1", spec\.servers\[0\]\.workload: the manifests hold no StatefulSet "db-main"; there are web-1, web-2/,
+    ],
+    'a pool whose Service does not select by the label': [
+      /spec: \{haproxy: .*/,
+      'spec: {service: {name: web}, healthChecked: true}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}}',
+      /Service "web", spec\.selector: it does not select by label belay\.dev\/pool/,
+    ],
+    'pods that would never join': [
+      /spec: \{haproxy: .*/,
+      'spec: {service: {name: web}, healthChecked: true}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {belay.dev/pool: web}}',
+      /StatefulSet "web-1", spec\.template\.metadata\.labels: its pods would never join: set belay\.dev\/pool: web/,
+    ],
+    'an image that no Package holds': [
+      `portal: "${image('1')}"}}`,
+      `portal: "${image('9')}"}}`,
+      /no Package holds the image that web-1 runs .*: write one for today's release, or pass --from/,
+    ],
+  };
+  for (const [what, [from, to, message]] of Object.entries(edits)) {
+    it(`refuses ${what}`, async () => {
+      const { status, text } = await run('-f', await edited(from, to));
+      assert.equal(status, 2, text);
+      assert.match(text, message);
+    });
+  }
+
+  it('goes on from the version that --from says where no Package holds the image', async () => {
+    const path = await edited(`portal: "${image('1')}"}}`, `portal: "${image('9')}"}}`);
+    const { status, text } = await run('-f', path, '--from', '1.1.0');
+    assert.equal(status, 0, text);
+    assert.match(text, /portal-1 completed: version 1\.2\.0 serves\./);
+  });
+
+  it('ends with 1 and the reason when the plan is refused', async () => {
+    const { status, text } = await run('-f', await edited('1.2.0, upgradeType: Minor', '1.2.0, upgradeType: Major'));
+    assert.equal(status, 1);
+    assert.match(
+      text,
+      /The plan of portal is refused: UpgradeTypeMismatch: package\/portal-1\.2\.0, spec\.upgradeType: /,
+    );
+  });
+
+  it('says which workloads it made up', async () => {
+    const { status, text } = await run('-f', await edited(/apiVersion: apps\/v1\n[^]*?---/g, '---'));
+    assert.equal(status, 0, text);
+    assert.match(text, /no StatefulSet and no Deployment, so these are invented, with one pod each: web-1, web-2\./);
+  });
+
+  it('names the releases that could be rehearsed instead of the one that runs', async () => {
+    const { text } = await run('-f', folder, '--package', 'portal-1.1.0');
+    assert.match(text, /To rehearse another release, name it with --package: portal-1\.2\.0\./);
+  });
+
+  it('tells of a failure that another one came before', async () => {
+    const { status, text } = await run('-f', folder, '--fail', 'start@group-1', '--fail', 'probe:login@group-2');
+    assert.equal(status, 0, text);
+    assert.match(text, /Never came about, because the run ended before: --fail probe:login@group-2\./);
+  });
+
+  it('answers with one JSON object when something is wrong', async () => {
+    const { status, text } = await run('-f', '/nowhere/at/all', '--json');
+    assert.deepEqual([status, JSON.parse(text)], [2, { error: 'cannot read /nowhere/at/all' }]);
+  });
+
   for (const [what, [args, message]] of Object.entries(refused)) {
     it(`refuses ${what}`, async () => {
       const { status, text } = await run(...args.map((arg) => arg.replace('FOLDER', folder)));

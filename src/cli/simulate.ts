@@ -10,8 +10,9 @@ import { readManifests } from './manifests.ts';
 
 const usage = `Usage: belay simulate -f PATH [options]
 
-Reads Package, Pool, ProbeSuite, ServerGroup, UpgradeSet, StatefulSet and Deployment objects from a YAML file or a
-folder, upgrades them in a simulated cluster on a virtual clock, and prints what happens. Nothing real is touched.
+Reads Package, Pool, ProbeSuite, Database, ServerGroup, UpgradeSet, StatefulSet and Deployment objects from a YAML
+file or a folder, upgrades them in a simulated cluster on a virtual clock, and prints what happens. Nothing real is
+touched.
 
   -f, --file PATH       a file, or a folder whose .yaml, .yml and .json files are read; may be repeated
       --package NAME    upgrade to this Package instead of the one the UpgradeSet names
@@ -25,8 +26,9 @@ folder, upgrades them in a simulated cluster on a virtual clock, and prints what
   -h, --help            print this
 
 People in the rehearsal sign off when asked, and choose the first way back that is offered when a step has failed.
-Exit status: 0 the run ended as Belay promises (also when that is a rollback), 1 a promise was broken or it did not
-end, 2 the command or the manifests are wrong.
+Exit status: 0 the run ended as Belay promises (also when that is a rollback), 1 a promise was broken, it did not end,
+or the plan is refused, 2 the command or the manifests are wrong, or a failure that was asked for never came about.
+With --json an error is one object too: {"error": "…"}.
 `;
 
 /**
@@ -46,17 +48,18 @@ export async function simulate(args: readonly string[], write: (text: string) =>
       ...(values.set === undefined ? {} : { set: values.set }),
       ...(values.from === undefined ? {} : { from: values.from }),
       fail: values.fail ?? [],
-      crashAfter: (values['crash-after'] ?? []).map((text) => wholeNumber('--crash-after', text)),
-      ...(values.seed === undefined ? {} : { seed: wholeNumber('--seed', values.seed) }),
+      crashAfter: (values['crash-after'] ?? []).map((text) => wholeNumber('--crash-after', text, 1)),
+      ...(values.seed === undefined ? {} : { seed: wholeNumber('--seed', values.seed, 0) }),
     });
     write(
       values.json === true ? `${JSON.stringify(toJson(rehearsal, loaded), undefined, 2)}\n` : toText(rehearsal, loaded),
     );
-    return rehearsal.broken.length === 0 ? 0 : 1;
+    return rehearsal.broken.length + rehearsal.refused.length === 0 ? 0 : 1;
   } catch (error) {
     // Words for a person; anything else is a defect and keeps its stack.
     if (!(error instanceof RangeError || error instanceof TerminalError || isUsageError(error))) throw error;
-    write(`belay simulate: ${error.message}\n`);
+    const isJson = args.includes('--json');
+    write(isJson ? `${JSON.stringify({ error: error.message })}\n` : `belay simulate: ${error.message}\n`);
     return 2;
   }
 }
@@ -90,17 +93,17 @@ function isUsageError(error: unknown): error is Error {
   );
 }
 
-function wholeNumber(option: string, text: string): number {
+function wholeNumber(option: string, text: string, least: number): number {
   const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 0)
-    throw new RangeError(`${option} wants a whole number, not "${text}"`);
+  if (text.trim() === '' || !Number.isSafeInteger(number) || number < least)
+    throw new RangeError(`${option} wants a whole number${least === 0 ? '' : `, ${least} or more`}, not "${text}"`);
   return number;
 }
 
-function toText({ result, broken, sentence, world }: Rehearsal, { ignored }: Loaded): string {
+function toText({ result, broken, notes, sentence, world }: Rehearsal, { ignored }: Loaded): string {
   const { traffic } = world;
   const steps = result.runs.flatMap((run) => planLines(run));
-  const unknown = [...ignored].filter(([kind]) => kind !== '').map(([kind, count]) => `${count} ${kind}`);
+  const unknown = [...ignored].filter(([kind]) => kind !== '').map(([kind, count]) => counted(kind, count));
   return [
     ...steps,
     ...result.timeline.lines(),
@@ -108,10 +111,18 @@ function toText({ result, broken, sentence, world }: Rehearsal, { ignored }: Loa
     sentence,
     `${formatDuration(Math.round(result.elapsedMs / 1000) * 1000)} of virtual time; ${traffic.requests} requests, ${traffic.failed} failed; ` +
       `${traffic.unproven} met an untested release; ${traffic.cut} users were cut off.`,
+    ...notes,
     ...(unknown.length === 0 ? [] : [`Not simulated: ${unknown.join(', ')}.`]),
     ...broken.map((promise) => `BROKEN ${promise}`),
     '',
   ].join('\n');
+}
+
+/** As a person says it: "1 Secret", "2 Services", "3 Ingresses". */
+function counted(kind: string, count: number): string {
+  if (count === 1 || kind === 'Endpoints') return `${count} ${kind}`;
+  if (/[^aeiou]y$/.test(kind)) return `${count} ${kind.slice(0, -1)}ies`;
+  return `${count} ${kind}${/(?:s|x|ch|sh)$/.test(kind) ? 'es' : 's'}`;
 }
 
 function planLines(run: UpgradeRun): string[] {
@@ -125,12 +136,14 @@ function planLines(run: UpgradeRun): string[] {
   ];
 }
 
-function toJson({ result, broken, sentence, world }: Rehearsal, { ignored }: Loaded): unknown {
+function toJson({ result, broken, refused, notes, sentence, world }: Rehearsal, { ignored }: Loaded): unknown {
   const { requests, failed, unproven, cut } = world.traffic;
   return {
     result: sentence,
-    ok: broken.length === 0,
+    ok: broken.length + refused.length === 0,
     broken,
+    refused,
+    notes,
     seconds: result.elapsedMs / 1000,
     users: { requests, failed, metUntestedRelease: unproven, cutOff: cut },
     runs: result.runs.map((run) => ({

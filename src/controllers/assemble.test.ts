@@ -1,49 +1,106 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pool, serverGroup } from '../../test/builders/objects.ts';
-import { createManualClock } from '../../test/fakes/manual-clock.ts';
-import { createMemoryClient } from '../../test/fakes/memory-client.ts';
+import { database, packageOf, pool, probeSuite, serverGroup, upgradeSet } from '../../test/builders/objects.ts';
+import { type ManualClock, createManualClock } from '../../test/fakes/manual-clock.ts';
+import { type MemoryClient, createMemoryClient } from '../../test/fakes/memory-client.ts';
+import type { Database } from '../api/database.ts';
+import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
-import { pools, serverGroups } from '../api/resources.ts';
+import type { ProbeSuite } from '../api/probe-suite.ts';
+import { databases, packages, pools, probeSuites, serverGroups, upgradeSets } from '../api/resources.ts';
 import type { ServerGroup } from '../api/server-group.ts';
+import type { UpgradeSet } from '../api/upgrade-set.ts';
 import { createDrivers, createPreflightChecks } from '../drivers/assemble.ts';
+import type { Drivers } from '../drivers/contract.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { silentLogger } from '../shared/logger.ts';
 import { assembleControllers, createCaches } from './assemble.ts';
 
-describe('assembled controllers', () => {
-  it('feed the metrics of their queues, stop when told to, and close the probes', async () => {
-    const clock = createManualClock();
-    const client = createMemoryClient({ clock });
-    client.seed<Pool>(pools, pool('web', { service: { name: 'web' } }));
-    client.seed<ServerGroup>(serverGroups, serverGroup(1));
-    const watching = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
-    const { caches, runnables } = createCaches(watching);
-    const metrics = createMetrics({ sets: () => [], isLeader: () => true, version: '1.0.0' });
-    const drivers = createDrivers(watching);
-    const abort = new AbortController();
-    const controllers = assembleControllers({
-      ...watching,
+interface Running {
+  readonly clock: ManualClock;
+  readonly client: MemoryClient;
+  readonly metrics: ReturnType<typeof createMetrics>;
+  readonly drivers: Drivers;
+  stop(): Promise<void>;
+}
+
+/** The controllers over what `seed` puts there. */
+function start(seed: (client: MemoryClient) => void): Running {
+  const clock = createManualClock();
+  const client = createMemoryClient({ clock });
+  seed(client);
+  const watching = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
+  const { caches, runnables } = createCaches(watching);
+  const metrics = createMetrics({ sets: () => [], isLeader: () => true, version: '1.0.0' });
+  const drivers = createDrivers(watching);
+  const controllers = assembleControllers({
+    ...watching,
+    caches,
+    context: {
+      client,
       caches,
-      context: {
-        client,
-        caches,
-        drivers,
-        preflight: createPreflightChecks({ client, pools: drivers.pools }),
-        clock,
-        now: () => clock.now(),
-        leader: { mayAct: () => true, epoch: () => 1 },
-        announcer: { announce() {} },
-        logger: silentLogger,
-        counters: metrics,
-        requireServiceAccount: false,
-      },
-      metrics: metrics.controller,
+      drivers,
+      preflight: createPreflightChecks({ client, pools: drivers.pools }),
+      clock,
+      now: () => clock.now(),
+      leader: { mayAct: () => true, epoch: () => 1 },
+      announcer: { announce() {} },
+      logger: silentLogger,
       counters: metrics,
-      abortSignal: abort.signal,
+      requireServiceAccount: false,
+    },
+    metrics: metrics.controller,
+    counters: metrics,
+    abortSignal: new AbortController().signal,
+  });
+  const stop = new AbortController();
+  const running = [...runnables, ...controllers].map((runnable) => runnable.run(stop.signal));
+  return {
+    clock,
+    client,
+    metrics,
+    drivers,
+    async stop() {
+      stop.abort();
+      await clock.settle();
+      await Promise.all(running);
+    },
+  };
+}
+
+describe('assembled controllers', () => {
+  it('look at a set again when the Database its groups name appears, and keep the status of the Database', async () => {
+    const { clock, client, stop } = start((server) => {
+      server.seed<Pool>(pools, pool('web', { service: { name: 'web' } }));
+      server.seed<ProbeSuite>(probeSuites, probeSuite());
+      server.seed<Package>(packages, packageOf('1.2.0'));
+      for (const number of [1, 2])
+        server.seed<ServerGroup>(serverGroups, serverGroup(number, { database: 'portal-db' }));
+      server.seed<UpgradeSet>(upgradeSets, upgradeSet());
     });
-    const stop = new AbortController();
-    const running = [...runnables, ...controllers].map((runnable) => runnable.run(stop.signal));
+    const said = async (): Promise<string> => {
+      for (let turn = 0; turn < 20; turn += 1) await clock.advance(50);
+      const { status } = await client.get<UpgradeSet>(upgradeSets, { namespace: 'shop', name: 'portal' });
+      return JSON.stringify(status?.conditions?.map(({ reason, message }) => `${reason} ${message}`));
+    };
+    assert.match(await said(), /ReferenceNotFound .*Database \\"portal-db\\" does not exist/);
+    await client.create<Database>(databases, database());
+    const after = await said();
+    assert.doesNotMatch(after, /Database/);
+    assert.match(after, /SourceVersionUnknown/);
+    const seen = await client.get<Database>(databases, { namespace: 'shop', name: 'portal-db' });
+    assert.deepEqual(
+      seen.status?.conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`),
+      ['Ready False ReferenceNotFound', 'Reconciling False ReferenceNotFound', 'Stalled False ReferenceNotFound'],
+    );
+    await stop();
+  });
+
+  it('feed the metrics of their queues, stop when told to, and close the probes', async () => {
+    const { clock, client, metrics, drivers, stop } = start((server) => {
+      server.seed<Pool>(pools, pool('web', { service: { name: 'web' } }));
+      server.seed<ServerGroup>(serverGroups, serverGroup(1));
+    });
     for (let turn = 0; turn < 20; turn += 1) await clock.advance(100);
     const { status } = await client.get<Pool>(pools, { namespace: 'shop', name: 'web' });
     assert.deepEqual(
@@ -57,9 +114,7 @@ describe('assembled controllers', () => {
     assert.equal(shown.length, 4);
     assert.match(text, /^workqueue_adds_total\{name="pool",controller="pool"\} [1-9]/m);
     assert.match(text, /^workqueue_work_duration_seconds_count\{name="pool",controller="pool"\} [1-9]/m);
-    stop.abort();
-    await clock.settle();
-    await Promise.all(running);
+    await stop();
     const request = { id: 'a/b/1/0', suite: 's', scope: 'Pool', parameters: {}, workloads: [] } as const;
     const operation = {
       namespace: 'shop',

@@ -1,5 +1,14 @@
 /** Joins caches, watches and controllers: everything one controller process runs. */
-import { decisions, packages, pools, probeSuites, serverGroups, upgradeRuns, upgradeSets } from '../api/resources.ts';
+import {
+  databases,
+  decisions,
+  packages,
+  pools,
+  probeSuites,
+  serverGroups,
+  upgradeRuns,
+  upgradeSets,
+} from '../api/resources.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import { Pacer } from '../engine/pacer.ts';
 import { Stopwatch } from '../engine/stopwatch.ts';
@@ -18,6 +27,7 @@ import { runReflector } from '../kube/reflector.ts';
 import {
   deployments,
   endpointSlices,
+  jobs,
   persistentVolumeClaims,
   pods,
   statefulSets,
@@ -29,6 +39,7 @@ import { isEnded } from '../status/summarize-run.ts';
 import type { Caches, ControllerContext } from './context.ts';
 import { reconcileDecision, reconcileGroup, reconcilePackage } from './reconcile-objects.ts';
 import { reconcilePool } from './pool-status.ts';
+import { reconcileDatabase } from './reconcile-database.ts';
 import { closingProbes, countVerdict, watchRuns, type RunCounters } from './run-watch.ts';
 import { reconcileRun } from './reconcile-run.ts';
 import { reconcileSet } from './reconcile-set.ts';
@@ -60,6 +71,7 @@ export function createCaches(options: Watching): { caches: OwnCaches; runnables:
     packages: createCache({ logger }),
     pools: createCache({ logger }),
     probeSuites: createCache({ logger }),
+    databases: createCache({ logger }),
     serverGroups: createCache({ logger }),
     upgradeSets: createCache({ logger }),
     upgradeRuns: createCache({ logger, indexes: runIndexes }),
@@ -69,6 +81,7 @@ export function createCaches(options: Watching): { caches: OwnCaches; runnables:
     ...follow(options, packages, caches.packages),
     ...follow(options, pools, caches.pools),
     ...follow(options, probeSuites, caches.probeSuites),
+    ...follow(options, databases, caches.databases),
     ...follow(options, serverGroups, caches.serverGroups),
     ...follow(options, upgradeSets, caches.upgradeSets),
     ...follow(options, upgradeRuns, caches.upgradeRuns),
@@ -148,6 +161,8 @@ function wakers(options: AssembleOptions, queue: Queue): Runnable[] {
     ...wakeOn(options, endpointSlices, wake),
     ...wakeOn(options, persistentVolumeClaims, wake),
     ...wakeOn(options, volumeSnapshots, wake),
+    // Of the pod alone a run believes nothing: the Job says so a moment later.
+    ...wakeOn(options, jobs, wake),
   ];
 }
 
@@ -200,6 +215,10 @@ function isWanted(object: KubeObject, old: KubeObject): boolean {
   return generation !== old.metadata.generation || deletionTimestamp !== old.metadata.deletionTimestamp;
 }
 
+function hasMoved(run: UpgradeRun, old: UpgradeRun): boolean {
+  return run.status?.step !== old.status?.step || run.status?.phase !== old.status?.phase;
+}
+
 function runsController(options: AssembleOptions, queue: Queue, metrics: ControllerMetrics): Runnable {
   const { caches, context, clock } = options;
   const memory = { stopwatch: new Stopwatch(() => clock.monotonic()), pacer: new Pacer() };
@@ -239,6 +258,7 @@ function setController(options: AssembleOptions): Runnable {
       watchCache(caches.serverGroups, setsNear, isWanted),
       watchCache(caches.pools, setsNear, isWanted),
       watchCache(caches.probeSuites, setsNear, isWanted),
+      watchCache(caches.databases, setsNear, isWanted),
     ],
     reconcile: (name, signal, logger) => reconcileSet(context, name, signal, logger),
   });
@@ -271,15 +291,23 @@ function objectControllers(options: AssembleOptions): Runnable[] {
             group.spec.servers.flatMap((server) => (server.pools ?? []).map((pool) => keyNear(group, pool.name))),
           isWanted,
         ),
-        watchCache(
-          caches.upgradeRuns,
-          (run) => run.spec.pools.map((pool) => keyNear(run, pool.name)),
-          (run, old) => run.status?.step !== old.status?.step || run.status?.phase !== old.status?.phase,
-        ),
+        watchCache(caches.upgradeRuns, (run) => run.spec.pools.map((pool) => keyNear(run, pool.name)), hasMoved),
         // Wakes nothing, but has to be there: it tells which run a set is at.
         watchCache(caches.upgradeSets, () => []),
       ],
       reconcile: (name, signal) => reconcilePool(context, name, signal),
+    }),
+    controller(options, {
+      name: 'database',
+      watches: [
+        watchCache(caches.databases, undefined, isWanted),
+        watchCache(
+          caches.upgradeRuns,
+          (run) => (run.spec.database === undefined ? [] : [keyNear(run, run.spec.database.name)]),
+          hasMoved,
+        ),
+      ],
+      reconcile: (name, signal) => reconcileDatabase(context, name, signal),
     }),
     controller(options, {
       name: 'package',

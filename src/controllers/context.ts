@@ -1,3 +1,4 @@
+import type { Database } from '../api/database.ts';
 import type { Decision } from '../api/decision.ts';
 import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
@@ -6,6 +7,7 @@ import type { ServerGroup } from '../api/server-group.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import type { Drivers, RunContext } from '../drivers/contract.ts';
+import type { PreflightObjects } from '../drivers/preflight.ts';
 import type { CacheReader } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/types.ts';
 import type { Problem } from '../planner/validate.ts';
@@ -16,6 +18,7 @@ export interface Caches {
   readonly packages: CacheReader<Package>;
   readonly pools: CacheReader<Pool>;
   readonly probeSuites: CacheReader<ProbeSuite>;
+  readonly databases: CacheReader<Database>;
   readonly serverGroups: CacheReader<ServerGroup>;
   readonly upgradeSets: CacheReader<UpgradeSet>;
   readonly upgradeRuns: CacheReader<UpgradeRun>;
@@ -35,14 +38,7 @@ export interface Announcer {
 
 /** What the drivers know stands in the way, beyond what the objects tell. */
 export interface PreflightChecks {
-  findProblems(
-    context: RunContext,
-    groups: readonly ServerGroup[],
-    pools: readonly Pool[],
-    suites: readonly ProbeSuite[],
-    package_: Package,
-    signal: AbortSignal,
-  ): Promise<Problem[]>;
+  findProblems(context: RunContext, objects: PreflightObjects, signal: AbortSignal): Promise<Problem[]>;
 }
 
 /** What every controller works with. */

@@ -1,9 +1,7 @@
 /** Finds out what a plan rests on: the objects a set names, and what runs now. */
 import pLimit from 'p-limit';
-import { decodePackage, decodePool, decodeProbeSuite, decodeServerGroup } from '../api/decode.ts';
+import { decodeDatabase, decodePackage, decodePool, decodeProbeSuite, decodeServerGroup } from '../api/decode.ts';
 import type { Package } from '../api/package.ts';
-import type { Pool } from '../api/pool.ts';
-import type { ProbeSuite } from '../api/probe-suite.ts';
 import type { ServerGroup } from '../api/server-group.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import type { RunContext } from '../drivers/contract.ts';
@@ -55,27 +53,39 @@ export async function gatherFacts(context: ControllerContext, set: UpgradeSet, s
   const groups = set.spec.serverGroups
     .flatMap((name) => pick(context.caches.serverGroups, 'ServerGroup', name, self, 'spec.serverGroups'))
     .map(decodeServerGroup);
-  const named = groups.flatMap((group) => [
-    ...(group.spec.probes === undefined ? [] : [{ kind: 'suite' as const, name: group.spec.probes, of: group }]),
-    ...group.spec.servers.flatMap((server) =>
-      (server.pools ?? []).map((pool) => ({ kind: 'pool' as const, name: pool.name, of: group })),
-    ),
-  ]);
-  const unique = [...new Map(named.map((reference) => [`${reference.kind}/${reference.name}`, reference])).values()];
-  const pools = unique
-    .filter((reference) => reference.kind === 'pool')
-    .flatMap(({ name, of }) =>
-      pick(context.caches.pools, 'Pool', name, `servergroup/${of.metadata.name}`, 'spec.servers.pools'),
-    )
-    .map(decodePool);
-  const suites = unique
-    .filter((reference) => reference.kind === 'suite')
-    .flatMap(({ name, of }) =>
-      pick(context.caches.probeSuites, 'ProbeSuite', name, `servergroup/${of.metadata.name}`, 'spec.probes'),
-    )
-    .map(decodeProbeSuite);
+  const references = [...new Map(groups.flatMap(referencesOf).map((one) => [`${one.kind}/${one.name}`, one])).values()];
+  const named = <T extends KubeObject>(cache: CacheReader<T>, kind: Reference['kind']): T[] =>
+    references
+      .filter((reference) => reference.kind === kind)
+      .flatMap(({ name, group, field }) => pick(cache, kind, name, `servergroup/${group}`, field));
+  const pools = named(context.caches.pools, 'Pool').map(decodePool);
+  const suites = named(context.caches.probeSuites, 'ProbeSuite').map(decodeProbeSuite);
+  // Where groups name different ones, the planner refuses them all.
+  const [database] = named(context.caches.databases, 'Database').map(decodeDatabase);
   if (package_ === undefined || missing.length > 0) return { kind: 'missing', problems: missing };
-  return { kind: 'facts', input: await complete(context, { set, package: package_, groups, pools, suites }, signal) };
+  return {
+    kind: 'facts',
+    input: await complete(context, { set, package: package_, groups, pools, suites, database }, signal),
+  };
+}
+
+interface Reference {
+  readonly kind: 'Pool' | 'ProbeSuite' | 'Database';
+  readonly name: string;
+  /** Who names it, and where. */
+  readonly group: string;
+  readonly field: string;
+}
+
+function referencesOf({ metadata, spec }: ServerGroup): Reference[] {
+  const group = metadata.name;
+  const one = (kind: Reference['kind'], name: string | undefined, field: string): Reference[] =>
+    name === undefined ? [] : [{ kind, name, group, field }];
+  return [
+    ...one('Database', spec.database, 'spec.database'),
+    ...one('ProbeSuite', spec.probes, 'spec.probes'),
+    ...spec.servers.flatMap(({ pools = [] }) => pools.flatMap(({ name }) => one('Pool', name, 'spec.servers.pools'))),
+  ];
 }
 
 /** The set's own context: nothing is written under it. */
@@ -94,7 +104,7 @@ export function observerOf(set: UpgradeSet): RunContext {
 
 async function complete(
   context: ControllerContext,
-  base: { set: UpgradeSet; package: Package; groups: ServerGroup[]; pools: Pool[]; suites: ProbeSuite[] },
+  base: Pick<PlanInput, 'set' | 'package' | 'groups' | 'pools' | 'suites' | 'database'>,
   signal: AbortSignal,
 ): Promise<PlanInput> {
   const workloads = new Map<string, Workload>();

@@ -8,7 +8,16 @@ export interface RbacNeed {
   readonly resourceNames?: readonly string[];
 }
 
-const ours = ['packages', 'pools', 'probesuites', 'servergroups', 'upgradesets', 'upgraderuns', 'decisions'];
+const ours = [
+  'packages',
+  'pools',
+  'probesuites',
+  'databases',
+  'servergroups',
+  'upgradesets',
+  'upgraderuns',
+  'decisions',
+];
 const read = ['get', 'list', 'watch'];
 
 export const rbacNeeds: readonly RbacNeed[] = [
@@ -29,6 +38,8 @@ export const rbacNeeds: readonly RbacNeed[] = [
     verbs: ['update'],
   },
   { section: 'own', group: 'events.k8s.io', resources: ['events'], verbs: ['create', 'patch'] },
+  // Who may decide is asked again, for clusters without the admission policies.
+  { section: 'own', group: 'authorization.k8s.io', resources: ['localsubjectaccessreviews'], verbs: ['create'] },
   // Holds on pods are the operator's own, whoever the set acts as.
   { section: 'own', group: '', resources: ['configmaps'], verbs: ['create', 'delete', 'patch'] },
   {
@@ -79,7 +90,12 @@ export const rbacNeeds: readonly RbacNeed[] = [
   {
     section: 'cluster',
     group: 'admissionregistration.k8s.io',
-    resources: ['mutatingadmissionpolicies', 'mutatingadmissionpolicybindings'],
+    resources: [
+      'mutatingadmissionpolicies',
+      'mutatingadmissionpolicybindings',
+      'validatingadmissionpolicies',
+      'validatingadmissionpolicybindings',
+    ],
     verbs: ['get', 'list'],
   },
   // Restoring a volume under its own name changes its reclaim policy and its claim.

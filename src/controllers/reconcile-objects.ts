@@ -1,63 +1,20 @@
-/** What the controller says about objects that people write: decisions, groups and packages. */
+/** What the controller says about objects that people write: groups and packages. */
 import { mergeConditions } from '../api/conditions.ts';
-import type { DecisionStatus } from '../api/decision.ts';
-import { decodeDecision, decodePackage, decodeServerGroup, decodeUpgradeRun } from '../api/decode.ts';
-import { decisions, packages, serverGroups } from '../api/resources.ts';
+import { decodePackage, decodeServerGroup } from '../api/decode.ts';
+import { packages, serverGroups } from '../api/resources.ts';
 import type { ServerGroup, ServerGroupStatus } from '../api/server-group.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
 import { deployments, statefulSets } from '../kube/resources.ts';
 import { patchStatus } from '../kube/status.ts';
 import type { ObjectName } from '../kube/types.ts';
-import { validDecisions, voidReason } from '../planner/intent.ts';
 import { formatInstant } from '../shared/instant.ts';
-import { isEnded } from '../status/summarize-run.ts';
 import { readyConditions } from './conditions.ts';
 import type { ControllerContext } from './context.ts';
 import { runs } from './facts.ts';
 
+export { reconcileDecision } from './reconcile-decision.ts';
+
 const settled: ReconcileResult = { kind: 'settled' };
-
-export async function reconcileDecision(context: ControllerContext, name: ObjectName): Promise<ReconcileResult> {
-  const cached = context.caches.decisions.get(name);
-  if (cached === undefined) return settled;
-  const decision = decodeDecision(cached);
-  const { phase, message } = judge(context, decision);
-  // What was accepted stays accepted: the audit list must not change when the run goes on.
-  if (decision.status?.phase === 'Accepted') return settled;
-  const conditions = mergeConditions(
-    decision.status?.conditions,
-    readyConditions(phase === 'Accepted', phase, message, decision.metadata.generation),
-    formatInstant(context.now()),
-  );
-  await patchStatus(context.client, decisions, decision, {
-    observedGeneration: decision.metadata.generation ?? 1,
-    conditions,
-    phase,
-    message,
-  });
-  return settled;
-}
-
-function judge(
-  context: ControllerContext,
-  decision: ReturnType<typeof decodeDecision>,
-): { phase: NonNullable<DecisionStatus['phase']>; message: string } {
-  const { namespace } = decision.metadata;
-  const found = context.caches.upgradeRuns.get({
-    name: decision.spec.run,
-    ...(namespace === undefined ? {} : { namespace }),
-  });
-  if (found === undefined) return { phase: 'Pending', message: `UpgradeRun "${decision.spec.run}" does not exist` };
-  const run = decodeUpgradeRun(found);
-  const reason = voidReason(decision, run, context.now());
-  if (reason !== '') return { phase: 'Void', message: reason };
-  if (isEnded(run.status?.phase)) return { phase: 'Void', message: `the run is over: ${run.status?.phase ?? ''}` };
-  const near = context.caches.decisions.list(namespace).map(decodeDecision);
-  const first = validDecisions(near, run, context.now()).find((other) => other.choice === decision.spec.choice);
-  if (first !== undefined && first.name !== decision.metadata.name)
-    return { phase: 'Void', message: `Decision ${first.name} came first` };
-  return { phase: 'Accepted', message: 'first valid decision' };
-}
 
 export async function reconcileGroup(
   context: ControllerContext,

@@ -47,7 +47,7 @@ export async function reconcileRun(
     const set = setOf(context, run);
     if (set?.spec.dryRun === true && run.spec.purpose === 'Upgrade' && run.status?.started === undefined)
       return { kind: 'settled' };
-    const decisions = validDecisions(decisionsNear(context, run), run, context.now());
+    const decisions = validDecisions(acceptedNear(context, run), run, context.now());
     const input: PassInput = {
       ...progress,
       store,
@@ -90,6 +90,16 @@ function setOf(context: ControllerContext, run: UpgradeRun): UpgradeSet | undefi
   return set === undefined || set.metadata.uid !== run.spec.upgradeSetUID ? undefined : decodeUpgradeSet(set);
 }
 
-function decisionsNear(context: ControllerContext, run: UpgradeRun): Decision[] {
-  return context.caches.decisions.list(run.metadata.namespace).map(decodeDecision);
+/**
+ * Decisions the controller has reviewed and accepted. The verdict stands in their status, so that it outlives the process
+ * that came to it; nobody else may write there.
+ */
+export function acceptedNear(
+  context: { readonly caches: Pick<ControllerContext['caches'], 'decisions'> },
+  run: UpgradeRun,
+): Decision[] {
+  return context.caches.decisions
+    .list(run.metadata.namespace)
+    .map(decodeDecision)
+    .filter((decision) => decision.status?.phase === 'Accepted');
 }

@@ -1,4 +1,5 @@
 /** Turns a set into at most one run at a time, and shows what becomes of it. */
+import { canonicalJson } from '../shared/json.ts';
 import { decodeServerGroup, decodeUpgradeRun, decodeUpgradeSet } from '../api/decode.ts';
 import { upgradeRuns, upgradeSets } from '../api/resources.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
@@ -8,7 +9,7 @@ import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
 import { patchStatus } from '../kube/status.ts';
 import type { ObjectName, Resource } from '../kube/types.ts';
-import { canonicalJson, computeRun, type PlanInput } from '../planner/plan.ts';
+import { computeRun, type PlanInput } from '../planner/plan.ts';
 import { findProblems } from '../planner/validate.ts';
 import { TerminalError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -101,16 +102,7 @@ async function planOrRefuse(
   const { set } = input;
   const problems = [...accountProblems(context, set), ...findProblems(input)];
   if (problems.length === 0) {
-    problems.push(
-      ...(await context.preflight.findProblems(
-        observerOf(set),
-        input.groups,
-        input.pools,
-        input.suites,
-        input.package,
-        signal,
-      )),
-    );
+    problems.push(...(await context.preflight.findProblems(observerOf(set), input, signal)));
   }
   if (problems.length > 0) return { kind: 'problems', problems };
   const spec = computeRun(input, sha256);

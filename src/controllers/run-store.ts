@@ -4,9 +4,9 @@ import { apiGroup, apiVersion } from '../api/kind.ts';
 import { upgradeRuns } from '../api/resources.ts';
 import type { UpgradeRun, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
 import type { RunStore } from '../engine/input.ts';
-import { isAlreadyExists, isConflict } from '../kube/kube-error.ts';
+import { isAlreadyExists, isConflict, isNamespaceTerminating } from '../kube/kube-error.ts';
 import type { KubeClient, OwnerReference } from '../kube/types.ts';
-import { RetryError } from '../shared/errors.ts';
+import { RetryError, TerminalError } from '../shared/errors.ts';
 import type { Announcer } from './context.ts';
 
 /** On sets and runs: what they did is undone before they go. */
@@ -74,6 +74,11 @@ export async function createRun(
   try {
     return decodeUpgradeRun(await client.create(runs, object));
   } catch (error) {
+    if (isNamespaceTerminating(error))
+      throw new TerminalError(
+        'NamespaceTerminating',
+        `namespace ${namespace ?? ''} is being deleted: nothing new can be made in it`,
+      );
     if (!isAlreadyExists(error)) throw error;
     return decodeUpgradeRun(await client.get(runs, place));
   }

@@ -1,6 +1,8 @@
+import type { DatabaseSpec } from '../api/database.ts';
 import type { ProbeSuiteSpec } from '../api/probe-suite.ts';
 import type { Effect } from '../planner/effects.ts';
 import type {
+  DatabaseJobObservation,
   GroupObservation,
   ObservationScope,
   PoolObservation,
@@ -9,7 +11,7 @@ import type {
   SnapshotObservation,
   WorkloadObservation,
 } from '../planner/observed.ts';
-import type { MemberRef, SettingChange, WorkloadRef } from '../planner/effects.ts';
+import type { DatabaseJob, MemberRef, SettingChange, WorkloadRef } from '../planner/effects.ts';
 
 /** Whose run, under which operation, as whom. Stamped on every object written (`belay.dev/operation`). */
 export interface RunContext {
@@ -115,6 +117,18 @@ export interface ProbeDriver {
   close(): Promise<void>;
 }
 
+/** One Kubernetes Job per id, in the run's namespace, made under the run's account; its pod runs at most once. */
+export interface DatabaseDriver {
+  observe(context: RunContext, job: DatabaseJob, signal: AbortSignal): Promise<DatabaseJobObservation>;
+  /** Creates the Job unless it is there. `database` is the frozen spec. */
+  request(
+    operation: Operation,
+    effect: EffectOf<'RunDatabaseJob'>,
+    database: DatabaseSpec,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
 /** The frozen spec of a ProbeSuite; typed in `api/probe-suite.ts`. */
 export type ProbeSuiteLike = ProbeSuiteSpec;
 
@@ -124,6 +138,7 @@ export interface Drivers {
   readonly groups: GroupDriver;
   readonly snapshots: SnapshotDriver;
   readonly probes: ProbeDriver;
+  readonly databases: DatabaseDriver;
 }
 
 /** The effects of these kinds. */

@@ -56,7 +56,11 @@ async function reasonsOf({ made, groups, pools }: Scene): Promise<string[]> {
     client: made.client,
     pools: createPoolDriver({ ...made, logger: silentLogger }),
   });
-  const problems = await checks.findProblems(context(), groups, pools, [], packageOf('1.2.0'), never);
+  const problems = await checks.findProblems(
+    context(),
+    { groups, pools, suites: [], package: packageOf('1.2.0') },
+    never,
+  );
   for (const problem of problems) assert.match(problem.message, /\w\)?: [a-z]|, or /, 'names the next move');
   return problems.map(({ reason, object }) => `${reason} ${object}`);
 }

@@ -1,3 +1,4 @@
+import type { Database } from '../api/database.ts';
 import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
 import type { ProbeSuite } from '../api/probe-suite.ts';
@@ -18,6 +19,7 @@ import { imagesFor } from '../planner/plan.ts';
 import type { Problem } from '../planner/validate.ts';
 import { call, userClient } from './access.ts';
 import type { PoolDriver, RunContext } from './contract.ts';
+import { findDatabaseProblems } from './databases/preflight.ts';
 import { type Workload, findWorkload } from './pods.ts';
 import { type PoolScene, checkAliases, checkOneLabel, checkPool } from './pools/preflight.ts';
 import { type SnapshotScene, checkSnapshots } from './snapshots/preflight.ts';
@@ -32,25 +34,26 @@ export interface PreflightOptions {
   readonly pools: PoolDriver;
 }
 
-export interface PreflightInput {
-  readonly context: RunContext;
+/** What a plan is made of. */
+export interface PreflightObjects {
   readonly groups: readonly ServerGroup[];
   readonly pools: readonly Pool[];
   readonly suites: readonly ProbeSuite[];
+  /** The one under all groups; undefined where none names one. */
+  readonly database?: Database | undefined;
   readonly package: Package;
 }
 
-type FindProblems = (
-  ...input: [RunContext, readonly ServerGroup[], readonly Pool[], readonly ProbeSuite[], Package, AbortSignal]
-) => Promise<Problem[]>;
+export interface PreflightInput extends PreflightObjects {
+  readonly context: RunContext;
+}
+
+type FindProblems = (context: RunContext, objects: PreflightObjects, signal: AbortSignal) => Promise<Problem[]>;
 
 /** The checks as the controller of UpgradeSets asks for them. */
 export function createPreflightChecks(options: PreflightOptions): { readonly findProblems: FindProblems } {
   return {
-    findProblems(...input) {
-      const [context, groups, pools, suites, package_, signal] = input;
-      return findLiveProblems(options, { context, groups, pools, suites, package: package_ }, signal);
-    },
+    findProblems: (context, objects, signal) => findLiveProblems(options, { ...objects, context }, signal),
   };
 }
 
@@ -94,9 +97,19 @@ export async function findLiveProblems(
       ...scenes.flatMap(checkPool),
       ...checkOneLabel(scenes),
       ...(await Promise.all(suites)).flat(),
+      ...(await databaseProblems(options.client, input, signal)),
       ...storage.flatMap((scene) => (scene === undefined ? [] : checkSnapshots(scene))),
     ];
   });
+}
+
+async function databaseProblems(
+  client: KubeClient,
+  { context, database, package: package_ }: PreflightInput,
+  signal: AbortSignal,
+): Promise<Problem[]> {
+  if (database === undefined) return [];
+  return findDatabaseProblems({ database, client, context, package: package_ }, signal);
 }
 
 async function readMembers(

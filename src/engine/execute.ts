@@ -26,6 +26,9 @@ export async function executeEffect(
       return drivers.snapshots.request(operation, effect, signal);
     case 'RunProbes':
       return drivers.probes.request(operation, effect, suiteOf(spec, effect.request.suite), signal);
+    case 'RunDatabaseJob':
+      if (spec.database === undefined) throw new TerminalError('ReferenceNotFound', 'the run carries no Database');
+      return drivers.databases.request(operation, effect, spec.database.spec, signal);
     case 'LockWorkload':
     case 'UnlockWorkload':
     case 'ScaleWorkload':

@@ -170,6 +170,7 @@ function observe({ seen = {}, groupLockedBy = '' }: Case): Observed {
     restores: new Map(),
     probes: new Map(),
     saved: new Set(),
+    databaseJobs: new Map(),
     settings: new Map(),
   };
 }

@@ -11,7 +11,7 @@ export async function observeWorld(
   now: EpochMs,
   signal: AbortSignal,
 ): Promise<Observed> {
-  const [groups, workloads, pools, snapshots, restores, saved, settings] = await Promise.all([
+  const [groups, workloads, pools, snapshots, restores, databaseJobs, saved, settings] = await Promise.all([
     collect(
       scope.groups,
       (group) => group,
@@ -33,13 +33,18 @@ export async function observeWorld(
       ({ claim }) => claim,
       (restore) => drivers.snapshots.observeRestore(context, restore, signal),
     ),
+    collect(
+      scope.databaseJobs,
+      ({ id }) => id,
+      (job) => drivers.databases.observe(context, job, signal),
+    ),
     scope.saved.length === 0 ? new Set<string>() : drivers.workloads.observeSaved(context, scope.saved, signal),
     scope.settings.length === 0
       ? new Map<string, 'as-wanted' | 'differs' | 'missing'>()
       : drivers.workloads.observeSettings(context, scope.settings, signal),
   ]);
   const probes = new Map(scope.probes.map((id) => [id, drivers.probes.observe(context, id)]));
-  return { now, groups, workloads, pools, snapshots, restores, probes, saved, settings };
+  return { now, groups, workloads, pools, snapshots, restores, probes, databaseJobs, saved, settings };
 }
 
 async function collect<Item, Seen>(

@@ -5,7 +5,7 @@ import { decide } from '../planner/decide.ts';
 import { currentStep } from '../planner/decision.ts';
 import { computeRollbackRun } from '../planner/plan.ts';
 import type { Move, StepChange } from '../planner/move.ts';
-import { computeScope, computeWideScope, mergeScopes } from '../planner/scope.ts';
+import { computeScope, computeWideScope, heldMembers, mergeScopes } from '../planner/scope.ts';
 import type { ObservationScope } from '../planner/observed.ts';
 import { manifestKey } from '../planner/steps/keys.ts';
 import { parseDuration } from '../shared/duration.ts';
@@ -23,6 +23,9 @@ import { isSameJson } from './same.ts';
 
 /** Pause before looking again at what could not be seen, where no step's deadline ends the waiting. */
 const unseenMs = 10_000;
+
+/** A load balancer tells nobody that it forgot whom to keep out: while something is held, it is asked this often. */
+const holdingMs = 5_000;
 
 /** A wait shorter than this is not written down. */
 const briefMs = 2_000;
@@ -216,7 +219,18 @@ async function rollBack(input: PassInput, move: Extract<Move, { kind: 'rollBack'
     method: move.order.method,
     data: move.order.data,
   });
-  await store.createRun(run, rollbackName(origin.name, chain.length), spec);
+  try {
+    await store.createRun(run, rollbackName(origin.name, chain.length), spec);
+  } catch (error) {
+    if (!(error instanceof TerminalError) || error.reason !== 'NamespaceTerminating') throw error;
+    // What the run would put back goes with the namespace.
+    return write(input, entriesOf(run), {
+      kind: 'finish',
+      phase: 'Failed',
+      reason: error.reason,
+      message: error.message,
+    });
+  }
   return write(input, entriesOf(run), move);
 }
 
@@ -293,7 +307,8 @@ async function rest(input: PassInput, move: Extract<Move, { kind: 'wait' | 'awai
   const { run } = input;
   const uid = run.metadata.uid ?? '';
   const timed = move.kind === 'wait' && move.untimed !== true;
-  const afterMs = move.kind === 'wait' ? Math.min(move.afterMs, heartbeatMs) : heartbeatMs;
+  const longestMs = heldMembers(run.spec, entriesOf(run)).length > 0 ? holdingMs : heartbeatMs;
+  const afterMs = move.kind === 'wait' ? Math.min(move.afterMs, longestMs) : longestMs;
   let entries = entriesOf(run);
   if (move.kind === 'wait' && move.step !== undefined && move.paused !== true) {
     const begun = begin(entries, move.step, uid, input.now());

@@ -2,18 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
 import { join } from 'node:path';
-import type { ClusterConfig } from './credentials.ts';
+import type { ConfigSource } from './credentials.ts';
 
 const serviceAccountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 // As kubelet rotates the token at 80 % of its hour, one read a minute never sees an expired one.
 const tokenMaxAgeMs = 60_000;
-
-export interface ConfigSource {
-  /** The configuration as it is now; files are read again. */
-  load(): ClusterConfig;
-  /** Namespace of the context, or of the pod. */
-  readonly namespace: string | undefined;
-}
 
 /**
  * The kubeconfig that KUBECONFIG names; without it, in a pod, the pod's service account; else the kubeconfig of the

@@ -17,6 +17,13 @@ export interface Credentials {
   tls: TlsMaterial;
 }
 
+export interface ConfigSource {
+  /** The configuration as it is now; files are read again. */
+  load(): ClusterConfig;
+  /** Namespace of the context, or of the pod. */
+  readonly namespace: string | undefined;
+}
+
 /** What of a kubeconfig is needed; the `KubeConfig` of the Kubernetes client library is one. */
 export interface ClusterConfig {
   getCurrentCluster(): { readonly server: string; readonly proxyUrl?: string | undefined } | null;

@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
-import type { Lane, LaneOptions, LaneRequest, TransportResponse } from './transport.ts';
+import type { Lane, LaneOptions, LaneRequest, TransportResponse } from './lane.ts';
 
 // Shorter than the 90 s after which an API server drops an idle connection: it must be us who lets go.
 const idleMs = 30_000;

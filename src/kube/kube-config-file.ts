@@ -1,6 +1,6 @@
 // A module of its own: bundlers leave out what nobody names, but only of imports that are not dynamic themselves.
 import { KubeConfig } from '@kubernetes/client-node';
-import type { ConfigSource } from './cluster-config.ts';
+import type { ConfigSource } from './credentials.ts';
 
 /** The kubeconfig that KUBECONFIG names, else that of the home folder. */
 export function kubeConfigSource(): ConfigSource {

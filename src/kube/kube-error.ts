@@ -45,6 +45,9 @@ export const isConflict = (error: unknown): error is KubeError =>
 export const isAlreadyExists = (error: unknown): error is KubeError =>
   hasStatus(error, 409) && error.reason === 'AlreadyExists';
 export const isForbidden = (error: unknown): error is KubeError => hasStatus(error, 403);
+/** Nothing new can be made in a namespace that is being deleted. */
+export const isNamespaceTerminating = (error: unknown): error is KubeError =>
+  isForbidden(error) && error.causes.some(({ reason }) => reason === 'NamespaceTerminating');
 export const isTooManyRequests = (error: unknown): error is KubeError => hasStatus(error, 429);
 /** Schema, CEL or admission policy said no; also the answer to a failed `test` of a JSON patch. */
 export const isInvalid = (error: unknown): error is KubeError => hasStatus(error, 422);

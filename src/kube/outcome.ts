@@ -2,7 +2,7 @@
 import { DeadlineExceeded } from './deadline.ts';
 import { KubeError } from './kube-error.ts';
 import type { KubeErrorCause } from './kube-error.ts';
-import type { TransportResponse } from './transport.ts';
+import type { TransportResponse } from './lane.ts';
 
 // The request never left: no connection, no name, no route.
 const unsentCodes = new Set([

@@ -1,6 +1,6 @@
 import { ProxyAgent, Socks5ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
-import type { Lane, LaneOptions } from './transport.ts';
+import type { Lane, LaneOptions } from './lane.ts';
 
 /** Connections through an HTTP or SOCKS proxy. */
 export function openProxyLane(proxyUrl: string, options: LaneOptions): Lane {

@@ -3,7 +3,8 @@ import type { Logger } from '../shared/logger.ts';
 import { sleep, withDeadline } from './deadline.ts';
 import { KubeError } from './kube-error.ts';
 import { fromAnswer, fromFailure } from './outcome.ts';
-import type { Transport, TransportRequest } from './transport.ts';
+import type { TransportRequest } from './lane.ts';
+import type { Transport } from './transport.ts';
 
 export interface CallFacts {
   method: string;

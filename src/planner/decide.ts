@@ -1,9 +1,11 @@
 /** One pure question, asked on every pass: given the plan, the journal and what was seen, what now? */
 import type { Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import { contextOf, currentStep, toMove, type DecideInput } from './decision.ts';
+import type { MemberRef } from './effects.ts';
 import { evaluateStep } from './evaluate.ts';
 import { decideAfterFailure, decideEnding } from './failure.ts';
-import { seeMembers, seeWorkload, workloadsOf } from './members.ts';
+import { isIntact, recordOf } from './journal.ts';
+import { membersOf, seeMembers, seeWorkload, workloadsOf } from './members.ts';
 import type { Move } from './move.ts';
 import { workloadKey } from './observed.ts';
 import { heldMembers } from './scope.ts';
@@ -17,8 +19,10 @@ export function decide(input: DecideInput): Move {
     const ending = decideEnding(input, current);
     if (ending !== undefined) return ending;
   }
-  if (current.entry.state === 'Failed') return decideAfterFailure(input, current);
+  if (current.entry.state === 'Failed') return keepOut(input, current) ?? decideAfterFailure(input, current);
   if (input.intent.paused) {
+    const kept = assertHeld(contextOf(input, current), heldMembers(input.run.spec, input.entries));
+    if (kept?.kind === 'act') return toMove(current.step, kept);
     return {
       kind: 'wait',
       step: current.step.id,
@@ -45,14 +49,26 @@ export function decide(input: DecideInput): Move {
 /** The evaluator's verdict, behind the two guards that hold for every step. */
 function evaluateCurrent(input: DecideInput, current: { step: Step; entry: StepEntry }): StepVerdict {
   const context = contextOf(input, current);
-  return assertHeld(context, input.entries) ?? foreignChange(context) ?? evaluateStep(context);
+  const held = heldMembers(input.run.spec, input.entries);
+  return assertHeld(context, held) ?? foreignChange(context) ?? evaluateStep(context);
+}
+
+/** While a person thinks, what failed stays out as well; whoever is intact goes back in. */
+function keepOut(input: DecideInput, current: { step: Step; entry: StepEntry }): Move | undefined {
+  if (current.entry.reason === 'JournalLost') return undefined;
+  const { spec } = input.run;
+  const broken = spec.groups.filter((group) => !isIntact(recordOf(spec, input.entries, group.name)));
+  const names = new Set(broken.flatMap(membersOf).map((member) => `${member.pool}/${member.member}`));
+  const held = heldMembers(spec, input.entries).filter((member) => names.has(`${member.pool}/${member.member}`));
+  const kept = assertHeld(contextOf(input, current), held);
+  return kept?.kind === 'act' ? toMove(current.step, kept) : undefined;
 }
 
 /** A restart of the load balancer forgets: what the journal says is out is put out again (design 4.1). */
-function assertHeld(context: StepContext, entries: readonly StepEntry[]): StepVerdict | undefined {
+function assertHeld(context: StepContext, held: readonly MemberRef[]): StepVerdict | undefined {
   if (context.step.action === 'Undrain' || context.step.action === 'Preflight' || context.step.action === 'Cleanup')
     return undefined;
-  const { seen } = seeMembers(context.observed, heldMembers(context.run.spec, entries));
+  const { seen } = seeMembers(context.observed, held);
   const back = seen.find(
     (member) =>
       member.pool.canHold &&

@@ -36,6 +36,18 @@ export interface ProbeRequest {
   readonly workloads: readonly WorkloadRef[];
 }
 
+/** What a Job on the database is for. */
+export type DatabaseVerb = 'schemaVersion' | 'backup' | 'verify' | 'migrate' | 'restore' | 'drill';
+
+/** One Job on the database; the engine adds the Database frozen in the run. */
+export interface DatabaseJob {
+  /** Names the Job: asked for again under the same id, it is the same Job, and runs at most once. */
+  readonly id: string;
+  readonly verb: DatabaseVerb;
+  /** Reach the Job as `BELAY_*`, such as `{BACKUP: "portal-1205", TO_SCHEMA: "42"}`. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
 /**
  * Something to be done to the world, as data: what the planner answers and the engine performs.
  * Each is idempotent per operation id. Classes: *converge* may be asserted on any pass, *named* creates an
@@ -76,6 +88,8 @@ export type Effect =
   | { readonly kind: 'ReattachVolume'; readonly claim: string; readonly manifest: string }
   /** converge: way back no longer needed. */
   | { readonly kind: 'ReleaseRetained'; readonly object: { readonly kind: string; readonly name: string } }
-  | { readonly kind: 'RunProbes'; readonly request: ProbeRequest };
+  | { readonly kind: 'RunProbes'; readonly request: ProbeRequest }
+  /** named; a migration is *once*: begun without evidence of its end, it is not begun again. */
+  | { readonly kind: 'RunDatabaseJob'; readonly job: DatabaseJob };
 
 export type EffectKind = Effect['kind'];

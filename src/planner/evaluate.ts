@@ -1,10 +1,13 @@
 import { evaluateAwaitDecision } from './steps/await-decision.ts';
+import { evaluateBackupDatabase } from './steps/backup-database.ts';
 import { evaluateCleanup } from './steps/cleanup.ts';
 import { evaluateConfigure } from './steps/configure.ts';
 import { evaluateDrain } from './steps/drain.ts';
+import { evaluateMigrateDatabase } from './steps/migrate-database.ts';
 import { evaluatePreflight } from './steps/preflight.ts';
 import { evaluateProbe } from './steps/probe.ts';
 import { evaluateReinstall } from './steps/reinstall.ts';
+import { evaluateRestoreDatabase } from './steps/restore-database.ts';
 import { evaluateRestoreSnapshot } from './steps/restore-snapshot.ts';
 import { evaluateSnapshot } from './steps/snapshot.ts';
 import { evaluateStart } from './steps/start.ts';
@@ -16,12 +19,15 @@ import { fail, type StepContext, type StepVerdict } from './verdict.ts';
 
 const evaluators: Readonly<Partial<Record<StepAction, (context: StepContext) => StepVerdict>>> = {
   AwaitDecision: evaluateAwaitDecision,
+  BackupDatabase: evaluateBackupDatabase,
   Cleanup: evaluateCleanup,
   Configure: evaluateConfigure,
   Drain: evaluateDrain,
+  MigrateDatabase: evaluateMigrateDatabase,
   Preflight: evaluatePreflight,
   Probe: evaluateProbe,
   Reinstall: evaluateReinstall,
+  RestoreDatabase: evaluateRestoreDatabase,
   RestoreSnapshot: evaluateRestoreSnapshot,
   Snapshot: evaluateSnapshot,
   Start: evaluateStart,

@@ -2,11 +2,12 @@
 import type { Choice, RunGroup, Step, StepEntry } from '../api/upgrade-run.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { evaluateCleanup } from './steps/cleanup.ts';
-import { hasBegun, journalOf, recordOf, type GroupRecord } from './journal.ts';
+import { hasBegun, isIntact, isSchemaChanged, journalOf, recordOf, type GroupRecord } from './journal.ts';
 import { isHeldBack, membersOf, seeMembers } from './members.ts';
+import { retainedSnapshots } from './retention.ts';
 import { contextOf, toMove, type DecideInput } from './decision.ts';
 import type { Move, RollbackMethod, RollbackOrder } from './move.ts';
-import { claimsKey, drainedKey, resumedKey, snapshotKey } from './steps/keys.ts';
+import { backupAtKey, backupKey, claimsKey, drainedKey, resumedKey, snapshotKey } from './steps/keys.ts';
 import { mergeHandles } from './journal.ts';
 import type { ValidDecision } from './verdict.ts';
 
@@ -40,10 +41,10 @@ function wayBack(input: DecideInput, current: Current): Move {
   }
   // A rollback asked for instead of the sign-off was said before the step failed for it.
   const since = current.step.action === 'AwaitDecision' ? undefined : current.entry;
-  const decision = decisionAfter(input.decisions, since, 'Rollback');
+  const decision = decisionAfter(acceptable(input), since, 'Rollback');
   const policy = input.run.spec.policy.rollback;
   if (decision?.approved === true) return ordered(input, decision, because);
-  if (policy.policy === 'Automatic' && !needsDataChoice(input)) {
+  if (policy.policy === 'Automatic' && !needsDataChoice(input) && isCertain(input, current)) {
     return {
       kind: 'rollBack',
       order: {
@@ -54,8 +55,19 @@ function wayBack(input: DecideInput, current: Current): Move {
       },
     };
   }
-  const asked = policy.policy === 'Automatic' ? 'WritesAtStake' : 'AwaitingRollbackAuthorization';
+  const asked = whyAsked(input, current);
   return { kind: 'await', reason: asked, message: because, choices: choicesAfter(input) };
+}
+
+/** What nobody may decide without a person: a migration whose end is unknown, or one without a backup to restore. */
+function isCertain(input: DecideInput, current: Current): boolean {
+  const handles = mergeHandles(input.run.spec, input.entries);
+  return current.entry.reason !== 'OutcomeUnknown' && (!isSchemaChanged(handles) || handles[backupKey] !== undefined);
+}
+
+function whyAsked(input: DecideInput, current: Current): string {
+  if (!isCertain(input, current)) return current.entry.reason === 'OutcomeUnknown' ? 'OutcomeUnknown' : 'NoBackup';
+  return input.run.spec.policy.rollback.policy === 'Automatic' ? 'WritesAtStake' : 'AwaitingRollbackAuthorization';
 }
 
 /** A rollback that fails takes the next method; after the last a person looks. */
@@ -110,7 +122,7 @@ export function decideEnding(input: DecideInput, current: Current): Move | undef
   if (back !== undefined) return back;
   if (touched.every(({ record }) => record.fate === 'Drained'))
     return endRun(input, 'Cancelled', reason, 'ended before anything was changed');
-  const decision = decisionAfter(input.decisions, undefined, 'Rollback');
+  const decision = decisionAfter(acceptable(input), undefined, 'Rollback');
   if (decision?.approved === true) return ordered(input, decision, reason);
   if (input.intent.end === 'Abort' && needsDataChoice(input)) {
     return {
@@ -120,7 +132,11 @@ export function decideEnding(input: DecideInput, current: Current): Move | undef
       choices: choicesAfter(input),
     };
   }
-  const data = input.run.spec.policy.rollback.onServed === 'DiscardWrites' ? 'Discard' : 'Keep';
+  const data = automaticData(input);
+  if (data === 'Keep' && databaseAtStake(input) !== undefined) {
+    const message = 'the schema was changed and users have written since: nothing is taken back without a word';
+    return endRun(input, 'Failed', 'WritesAtStake', message);
+  }
   return {
     kind: 'rollBack',
     order: {
@@ -144,9 +160,7 @@ function supersede(input: DecideInput, current: Current, records: readonly Group
  */
 function putBackIntact(input: DecideInput, current: Current): Move | undefined {
   for (const { group, record } of recordsOf(input)) {
-    const intact =
-      record.out &&
-      (record.fate === 'Drained' || (record.fate === 'Changed' && record.verified && record.servedSince !== ''));
+    const intact = record.out && isIntact(record);
     if (!intact) continue;
     const handles = mergeHandles(input.run.spec, input.entries);
     const ours = membersOf(group).filter((member) => handles[drainedKey(member)] === 'ours');
@@ -183,8 +197,25 @@ export function groupsAtStake(input: Pick<DecideInput, 'run' | 'entries'>): { gr
   });
 }
 
+/**
+ * Since when writes that users were told are stored are in no backup; undefined where the database need not go back, or
+ * nobody has written since.
+ */
+export function databaseAtStake(input: Pick<DecideInput, 'run' | 'entries'>): string | undefined {
+  const { spec } = input.run;
+  const handles = mergeHandles(spec, input.entries);
+  if (!isSchemaChanged(handles)) return undefined;
+  // In a rolling run the other groups have never stopped writing.
+  if (spec.procedure === 'rolling') return handles[backupAtKey] ?? spec.from.version ?? 'the beginning';
+  const since = spec.groups.map((group) => recordOf(spec, input.entries, group.name).servedSince);
+  return since.filter((at) => at !== '').toSorted()[0];
+}
+
+/** After a migration there is no way back that keeps what was written since: the point of no return. */
 function needsDataChoice(input: DecideInput): boolean {
-  return input.run.spec.policy.rollback.onServed === 'Ask' && groupsAtStake(input).length > 0;
+  const { onServed } = input.run.spec.policy.rollback;
+  if (databaseAtStake(input) !== undefined) return onServed !== 'DiscardWrites';
+  return onServed === 'Ask' && groupsAtStake(input).length > 0;
 }
 
 function automaticData(input: DecideInput): 'Discard' | 'Keep' {
@@ -196,6 +227,7 @@ export function choicesAfter(input: Pick<DecideInput, 'run' | 'entries'>): Choic
   const stake = groupsAtStake(input);
   const since = stake.map(({ group, since: at }) => `${group} since ${at}`).join(', ');
   const resume: Choice = { choice: 'Resume', message: 'mend the cause, then try the failed step again' };
+  if (isSchemaChanged(mergeHandles(input.run.spec, input.entries))) return [resume, databaseChoice(input)];
   if (stake.length === 0) {
     return [
       resume,
@@ -204,7 +236,9 @@ export function choicesAfter(input: Pick<DecideInput, 'run' | 'entries'>): Choic
         method: 'Snapshots',
         data: 'Keep',
         loss: 'none',
-        message: 'volumes back to their snapshots: they never served users',
+        message: hasSnapshots(input)
+          ? 'volumes back to their snapshots: they never served users'
+          : 'the previous release; no volume has a snapshot, so none is touched',
       },
     ];
   }
@@ -227,6 +261,25 @@ export function choicesAfter(input: Pick<DecideInput, 'run' | 'entries'>): Choic
   ];
 }
 
+function hasSnapshots({ run, entries }: Pick<DecideInput, 'run' | 'entries'>): boolean {
+  return retainedSnapshots(run.spec, mergeHandles(run.spec, entries)).length > 0;
+}
+
+/** Old code cannot run on the new schema: the database goes back, and with it what was written since. */
+function databaseChoice(input: Pick<DecideInput, 'run' | 'entries'>): Choice {
+  const since = databaseAtStake(input);
+  const { database } = input.run.spec;
+  const backup = mergeHandles(input.run.spec, input.entries)[backupKey];
+  const how = backup === undefined ? 'after you have put the schema back by hand' : `from ${backup}`;
+  return {
+    choice: 'Rollback',
+    method: 'DatabaseAndSnapshots',
+    data: since === undefined ? 'Keep' : 'Discard',
+    loss: since === undefined ? 'none' : `writes to the database since ${since}`,
+    message: `everything stops, database ${database?.name ?? ''} is restored ${how}, then the previous release starts`,
+  };
+}
+
 function ordered(input: DecideInput, decision: ValidDecision, because: string): Move {
   const method: RollbackMethod = decision.method === 'PreviousTemplate' ? 'PreviousTemplate' : 'Snapshots';
   const order: RollbackOrder = {
@@ -236,6 +289,12 @@ function ordered(input: DecideInput, decision: ValidDecision, because: string): 
     authorisedBy: decision.by,
   };
   return { kind: 'rollBack', order };
+}
+
+/** Writes that are at stake are given up by name only. */
+function acceptable(input: DecideInput): readonly ValidDecision[] {
+  if (databaseAtStake(input) === undefined) return input.decisions;
+  return input.decisions.filter((decision) => decision.choice !== 'Rollback' || decision.data === 'Discard');
 }
 
 /** Only a word given after the failure counts for it. */

@@ -1,6 +1,6 @@
 /** Questions about the journal: pure readings of `UpgradeRun.status.steps` beside the plan. */
 import type { Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
-import { servedKey } from './steps/keys.ts';
+import { schemaBeforeKey, schemaChangedKey, schemaNowKey, servedKey } from './steps/keys.ts';
 
 export type Handles = Readonly<Record<string, string>>;
 
@@ -16,6 +16,11 @@ export function journalOf(spec: UpgradeRunSpec, entries: readonly StepEntry[]): 
 /** Everything written down so far; later steps win over earlier ones, the journal over the plan. */
 export function mergeHandles(spec: UpgradeRunSpec, entries: readonly StepEntry[]): Handles {
   return Object.assign({}, spec.handles, ...entries.map((entry) => entry.handles ?? {})) as Handles;
+}
+
+/** Was a migration begun that no restore has taken back since? Whatever became of it, old code must not meet it. */
+export function isSchemaChanged(handles: Handles): boolean {
+  return handles[schemaChangedKey] !== undefined && handles[schemaNowKey] !== handles[schemaBeforeKey];
 }
 
 /** Has the step begun? */
@@ -34,6 +39,11 @@ export interface GroupRecord {
   readonly verified: boolean;
   /** RFC 3339: when the new version first met users; empty when it never did. */
   readonly servedSince: string;
+}
+
+/** Whole, and out only by our drain: it serves again before anybody is asked (A-14). */
+export function isIntact({ fate, verified, servedSince }: GroupRecord): boolean {
+  return fate === 'Untouched' || fate === 'Drained' || (fate === 'Changed' && verified && servedSince !== '');
 }
 
 /** What the journal of an upgrade says of one group. */
@@ -77,7 +87,9 @@ export function recordAfter(origin: PastRun, attempts: readonly PastRun[], group
     for (const { step, entry } of journalOf(attempt.spec, attempt.entries)) {
       if (step.group !== group || !hasBegun(entry)) continue;
       if (step.action === 'Drain' || step.action === 'Stop') record = { ...record, out: true, verified: false };
-      if (step.action === 'Stop' && record.fate === 'Drained') record = { ...record, fate: 'Stopped' };
+      if (step.action === 'Stop' && (record.fate === 'Drained' || record.fate === 'Untouched'))
+        record = { ...record, fate: 'Stopped' };
+      if (step.action === 'Drain' && record.fate === 'Untouched') record = { ...record, fate: 'Drained' };
       if (step.action === 'Reinstall' && entry.state === 'Succeeded') reinstalled = true;
       if (entry.state !== 'Succeeded' || (step.action !== 'Undrain' && step.action !== 'Start')) continue;
       if (step.action === 'Undrain') record = { ...record, out: false };

@@ -2,6 +2,7 @@ import type { Choice, RunPhase, StepState } from '../api/upgrade-run.ts';
 import type { Effect } from './effects.ts';
 import type { BlockerSubject } from './verdict.ts';
 
+/** The database goes back first, if and only if its schema was changed: that is in the journal, not in the method. */
 export type RollbackMethod = 'Snapshots' | 'PreviousTemplate';
 
 /** One change of a step's state, for the journal. */

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../shared/clock.ts';
-import type { MemberRef, SettingChange, WorkloadRef } from './effects.ts';
+import type { DatabaseJob, MemberRef, SettingChange, WorkloadRef } from './effects.ts';
 
 /** Three answers: "unknown" is neither yes nor no, and carries why. */
 export type Known<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
@@ -115,6 +115,18 @@ export interface ProbeObservation {
   readonly results: readonly { readonly probe: string; readonly state: ProbeState; readonly message: string }[];
 }
 
+export interface DatabaseJobObservation {
+  readonly id: string;
+  /** `unknown`: it cannot be told, e.g. the Job is there and its pod is gone. */
+  readonly state: 'absent' | 'running' | 'succeeded' | 'failed' | 'unknown';
+  /** Of the container; undefined while it has not ended, or never began. */
+  readonly exitCode: number | undefined;
+  /** Fields of its JSON termination message, as text; empty when there was none. */
+  readonly output: Readonly<Record<string, string>>;
+  /** In words, with the last lines it wrote: "exit 3: relation exists". Redacted, at most 512 characters. */
+  readonly message: string;
+}
+
 export interface GroupObservation {
   readonly group: string;
   readonly exists: boolean;
@@ -134,6 +146,8 @@ export interface Observed {
   readonly restores: ReadonlyMap<string, RestoreObservation>;
   /** By probe request id. */
   readonly probes: ReadonlyMap<string, ProbeObservation>;
+  /** By id of the Job. */
+  readonly databaseJobs: ReadonlyMap<string, DatabaseJobObservation>;
   /** Names of saved revisions and settings that exist. */
   readonly saved: ReadonlySet<string>;
   /** Settings that already have the value asked for, by `settingKey`; missing objects are named in `missingSettings`. */
@@ -148,6 +162,7 @@ export interface ObservationScope {
   readonly snapshots: readonly { readonly snapshot: string; readonly claim: string }[];
   readonly restores: readonly { readonly claim: string; readonly snapshot: string; readonly manifest: string }[];
   readonly probes: readonly string[];
+  readonly databaseJobs: readonly DatabaseJob[];
   readonly saved: readonly { readonly kind: 'Revision' | 'Settings'; readonly name: string }[];
   readonly settings: readonly SettingChange[];
 }

@@ -1,4 +1,5 @@
 /** From a spec and the facts to a run: an ordered list of steps that can be printed, approved and never changes. */
+import type { Database } from '../api/database.ts';
 import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
 import type { ProbeSuite } from '../api/probe-suite.ts';
@@ -8,9 +9,11 @@ import { runFormat } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import type { PastRun } from './journal.ts';
 import type { RollbackOrder } from './move.ts';
+import { computeDowntime } from './procedures/downtime.ts';
 import { computeRollback } from './procedures/rollback.ts';
 import { computeRolling } from './procedures/rolling.ts';
 import { isPooled } from './procedures/steps.ts';
+import { canonicalJson } from '../shared/json.ts';
 import { originKey, previousUIDKey } from './steps/keys.ts';
 
 export interface PlanInput {
@@ -20,6 +23,8 @@ export interface PlanInput {
   readonly groups: readonly ServerGroup[];
   readonly pools: readonly Pool[];
   readonly suites: readonly ProbeSuite[];
+  /** The one under all groups; undefined where none names one. */
+  readonly database?: Database | undefined;
   /** What was found out about the world, by workload key: containers and replicas. */
   readonly workloads: ReadonlyMap<
     string,
@@ -43,11 +48,17 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
   const unbalanced = whyUnbalanced(input, groups);
   const canHold = input.cannotHold.length === 0;
   const { spec } = input.set;
-  const steps = computeRolling({
+  const isMajor = input.package.spec.upgradeType === 'Major';
+  const { database } = input;
+  const steps = (isMajor ? computeDowntime : computeRolling)({
     groups,
     to: input.package.spec.version,
     canHold,
     loadBalanced: unbalanced === '',
+    database:
+      database === undefined
+        ? undefined
+        : { backup: database.spec.backup !== undefined, migrate: database.spec.migrate !== undefined },
     signOff: spec.signOff,
     timeouts: spec.timeouts ?? {},
   });
@@ -56,16 +67,19 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
     upgradeSet: input.set.metadata.name,
     upgradeSetUID: input.set.metadata.uid ?? '',
     purpose: 'Upgrade',
-    procedure: 'rolling',
+    procedure: isMajor ? 'downtime' : 'rolling',
     package: input.package.metadata.name,
     from: {
       ...(input.from === '' ? {} : { version: input.from }),
       ...(input.fromPackage === '' ? {} : { package: input.fromPackage }),
     },
-    to: { version: input.package.spec.version },
+    to: {
+      version: input.package.spec.version,
+      ...(input.package.spec.schema === undefined ? {} : { schema: input.package.spec.schema.version }),
+    },
     facts: {
       loadBalanced: unbalanced === '' ? 'Yes' : 'No',
-      interruption: unbalanced === '' ? 'None' : `Intermittent during the whole upgrade: ${unbalanced}`,
+      interruption: interruptionOf(isMajor, unbalanced),
       hold: canHold ? 'Policy' : 'AsStarted',
     },
     policy: {
@@ -73,14 +87,27 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
       rollback: spec.rollback,
       timeouts: spec.timeouts ?? {},
       ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
+      ...approvalsOf(input.set),
     },
     groups,
+    ...(database === undefined
+      ? {}
+      : { database: { name: database.metadata.name, uid: database.metadata.uid ?? '', spec: database.spec } }),
     suites: input.suites.map((suite) => ({ name: suite.metadata.name, spec: suite.spec })),
     pools: input.pools.map(freezePool),
     handles: {},
     steps,
   };
   return { ...draft, planHash: hash(canonicalJson(draft)) };
+}
+
+/** Set by the admission policy: who last changed what the set asks for. */
+const askedByAnnotation = 'belay.dev/asked-by';
+
+function approvalsOf({ metadata, spec }: UpgradeSet): Pick<UpgradeRunSpec['policy'], 'approvals'> {
+  if (spec.approvals?.fourEyes !== true) return {};
+  const askedBy = metadata.annotations?.[askedByAnnotation];
+  return { approvals: { fourEyes: true, ...(askedBy === undefined ? {} : { askedBy }) } };
 }
 
 /** The plan of the way back from `origin`, after `attempts` that failed (oldest first). */
@@ -183,6 +210,15 @@ function freezePool(pool: Pool): RunPool {
   return { name: pool.metadata.name, driver: 'haproxy', target: haproxy?.backend ?? '' };
 }
 
+/** What users will notice, in the words of the notice (001-28 … 001-31). */
+function interruptionOf(isMajor: boolean, unbalanced: string): string {
+  if (isMajor)
+    return unbalanced === ''
+      ? 'Unavailable while the schema is changed and the first group comes back'
+      : `Unavailable during the whole upgrade: ${unbalanced}`;
+  return unbalanced === '' ? 'None' : `Intermittent during the whole upgrade: ${unbalanced}`;
+}
+
 /** Why users will notice, in the words of the notice (001-17, 001-19, 001-31); empty when they will not. */
 function whyUnbalanced(input: PlanInput, groups: readonly RunGroup[]): string {
   for (const pool of input.pools) {
@@ -199,14 +235,4 @@ function whyUnbalanced(input: PlanInput, groups: readonly RunGroup[]): string {
   }
   if (input.pools.length === 0) return 'no server is in a load-balancer pool';
   return '';
-}
-
-/** JSON with sorted keys: the same plan has the same text, and so the same hash. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  const entries = Object.entries(value)
-    .filter(([, item]) => item !== undefined)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
 }

@@ -4,10 +4,13 @@ import type { MemberRef } from './effects.ts';
 import { journalOf, mergeHandles, type Handles } from './journal.ts';
 import { membersOf, membersOfPool, workloadsOf } from './members.ts';
 import { settingKey, workloadKey, type ObservationScope } from './observed.ts';
+import { backupJobs } from './steps/backup-database.ts';
 import { settingChanges } from './steps/configure.ts';
 import { claimsKey, drainedKey, lockedKey, revisionKey, settingsKey, snapshotKey, unlockedKey } from './steps/keys.ts';
 import { lockablesOf, lockedSoFar } from './steps/locks.ts';
+import { migrationJobs } from './steps/migrate-database.ts';
 import { probeRequests } from './steps/probe.ts';
+import { restoreJobs } from './steps/restore-database.ts';
 import { restorableClaims } from './steps/restore-snapshot.ts';
 import { revisionName } from './steps/upgrade.ts';
 import { groupOf } from './verdict.ts';
@@ -43,6 +46,7 @@ export function mergeScopes(a: ObservationScope, b: ObservationScope): Observati
     snapshots: both(a.snapshots, b.snapshots, ({ snapshot }) => snapshot),
     restores: both(a.restores, b.restores, ({ claim }) => claim),
     probes: both(a.probes, b.probes, (id) => id),
+    databaseJobs: both(a.databaseJobs, b.databaseJobs, ({ id }) => id),
     saved: both(a.saved, b.saved, ({ name }) => name),
     settings: both(a.settings, b.settings, settingKey),
   };
@@ -55,6 +59,7 @@ const empty: ObservationScope = {
   snapshots: [],
   restores: [],
   probes: [],
+  databaseJobs: [],
   saved: [],
   settings: [],
 };
@@ -74,6 +79,7 @@ export function computeScope(input: ScopeInput): ObservationScope {
     workloads: [...groups, ...(step.action === 'Drain' ? neighboursOf(spec, own) : [])].flatMap(workloadsOf),
     pools: [...pools].toSorted().map((pool) => ({ pool, members: membersOfPool(spec, pool) })),
     probes: step.action === 'Probe' ? probeRequests(input).map((request) => request.id) : [],
+    databaseJobs: databaseJobsOf({ ...input, handles }),
     ...(step.action === 'Snapshot' ? { snapshots: snapshotsOf(input, handles) } : {}),
     ...(step.action === 'Upgrade' || step.action === 'Reinstall' ? { saved: savedOf(input, handles) } : {}),
     ...(step.action === 'Configure'
@@ -104,6 +110,19 @@ function neighboursOf(spec: UpgradeRunSpec, groups: readonly RunGroup[]): RunGro
   return spec.groups.filter(
     (group) => !groups.includes(group) && membersOf(group).some((member) => pools.has(member.pool)),
   );
+}
+
+function databaseJobsOf(input: ScopeInput & { handles: Handles }): ObservationScope['databaseJobs'] {
+  switch (input.step.action) {
+    case 'BackupDatabase':
+      return backupJobs(input);
+    case 'MigrateDatabase':
+      return migrationJobs(input);
+    case 'RestoreDatabase':
+      return restoreJobs(input);
+    default:
+      return [];
+  }
 }
 
 function snapshotsOf(input: ScopeInput, handles: Readonly<Record<string, string>>): ObservationScope['snapshots'] {

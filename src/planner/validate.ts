@@ -19,6 +19,7 @@ export function findProblems(input: PlanInput): Problem[] {
   return [
     ...packageProblems(input),
     ...groupProblems(input),
+    ...databaseProblems(input),
     ...sharedWorkloads(input),
     ...settingProblems(input),
     ...variableProblems(input),
@@ -31,11 +32,11 @@ function packageProblems(input: PlanInput): Problem[] {
   const problem = (reason: string, field: string, message: string): Problem[] => [{ reason, object, field, message }];
   if (spec.withdrawn)
     return problem('PackageWithdrawn', 'spec.withdrawn', 'the package is withdrawn: name another one');
-  if (spec.upgradeType === 'Major') {
+  if (spec.schema?.change === 'Convert') {
     return problem(
       'ProcedureNotAvailable',
-      'spec.upgradeType',
-      'major upgrades are not available in this version: use a Minor package',
+      'spec.schema.change',
+      'a conversion into another database is not available in this version: use a Package that migrates',
     );
   }
   if (input.from === '') {
@@ -128,6 +129,43 @@ function groupProblems(input: PlanInput): Problem[] {
       return [];
     });
   });
+}
+
+/** 001-60: a release that changes the schema needs a database that can be backed up, migrated and put back. */
+function databaseProblems(input: PlanInput): Problem[] {
+  const names = [...new Set(input.groups.map((group) => group.spec.database ?? ''))];
+  if (names.length > 1) {
+    return input.groups
+      .filter((group) => (group.spec.database ?? '') !== names[0])
+      .map((group) => ({
+        reason: 'DatabaseDiffers',
+        object: `servergroup/${group.metadata.name}`,
+        field: 'spec.database',
+        message: `the group names ${describe(group.spec.database)}, the first one ${describe(names[0])}: all groups of a set share one Database`,
+      }));
+  }
+  const { schema, upgradeType } = input.package.spec;
+  if (upgradeType !== 'Major' || schema?.change !== 'Migrate') return [];
+  const { database } = input;
+  if (database === undefined) {
+    return input.groups.map((group) => ({
+      reason: 'DatabaseRequired',
+      object: `servergroup/${group.metadata.name}`,
+      field: 'spec.database',
+      message: `${input.package.metadata.name} changes the schema: name the Database under the group`,
+    }));
+  }
+  const missing = (['backup', 'migrate', 'restore'] as const).filter((verb) => database.spec[verb] === undefined);
+  return missing.map((verb) => ({
+    reason: 'DatabaseIncomplete',
+    object: `database/${database.metadata.name}`,
+    field: `spec.${verb}`,
+    message: `${input.package.metadata.name} changes the schema: say how the database is ${{ backup: 'backed up', migrate: 'migrated', restore: 'restored' }[verb]}`,
+  }));
+}
+
+function describe(name: string | undefined): string {
+  return name === undefined || name === '' ? 'none' : `Database "${name}"`;
 }
 
 function sharedWorkloads(input: PlanInput): Problem[] {

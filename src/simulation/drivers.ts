@@ -3,6 +3,7 @@ import { RetryError } from '../shared/errors.ts';
 import type { Drivers, Operation, RunContext } from '../drivers/contract.ts';
 import type { Effect } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
+import { seeJobNow, startJob } from './databases.ts';
 import type { DriverFault } from './faults.ts';
 import { checkEffect } from './invariants.ts';
 import { seePoolNow, seeRestoreNow, seeSettingsNow, seeSnapshotNow, seeWorkloadNow } from './observe.ts';
@@ -11,7 +12,7 @@ import type { ProbeScript } from './probing.ts';
 import { SimProbes } from './probe-driver.ts';
 import type { SimProcess } from './process.ts';
 import { createSnapshot, describeClaim, reattachVolume, releaseRetained, restoreClaim } from './storage.ts';
-import { changed, type World } from './world.ts';
+import { changed, must, type SimDatabase, type World } from './world.ts';
 
 export interface SimDriverOptions {
   readonly world: World;
@@ -49,6 +50,8 @@ export function targetOf(effect: Effect): string {
       return effect.claim;
     case 'ReleaseRetained':
       return `${effect.object.kind}/${effect.object.name}`;
+    case 'RunDatabaseJob':
+      return effect.job.verb;
     case 'RunProbes':
       return `${effect.request.suite} ${effect.request.scope}`;
     default:
@@ -120,6 +123,14 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
         }),
       ),
     },
+    databases: {
+      observe: promised((context, job) => look(job.verb, () => seeJobNow(databaseOf(world, context.upgradeSet), job))),
+      request: promised((operation, effect) =>
+        request(operation, effect, () =>
+          startJob(world, must(databaseOf(world, operation.upgradeSet), 'Database'), effect.job),
+        ),
+      ),
+    },
     probes: {
       observe: (_: RunContext, id: string) => {
         process.assertAlive();
@@ -136,6 +147,11 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
     },
     stop: () => probes.stop(),
   };
+}
+
+function databaseOf(world: World, set: string): SimDatabase | undefined {
+  const name = world.databaseOf.get(set);
+  return name === undefined ? undefined : world.databases.get(name);
 }
 
 function lockGroup(

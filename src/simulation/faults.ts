@@ -1,6 +1,10 @@
 /** What is to go wrong, as the command line and the stories say it. */
+import type { ServerGroup } from '../api/server-group.ts';
+import type { StepAction } from '../api/upgrade-run.ts';
 import type { EffectKind } from '../planner/effects.ts';
+import { nearest } from './fields.ts';
 import type { Judgement, ProbeScript, ProbeTry } from './probing.ts';
+import type { SceneObjects } from './scene.ts';
 import type { World } from './world.ts';
 
 /** A driver call that does not go well. */
@@ -24,7 +28,89 @@ export interface ProbeFault {
 
 /** What `--fail` takes, for messages. */
 export const faultForms =
-  'probe:NAME@GROUP[:old|:any][:pool|:isolated][:silent], start@GROUP, snapshot@GROUP, restore@GROUP';
+  'probe:NAME@GROUP[:old|:any][:pool|:isolated][:silent], start@GROUP, snapshot@GROUP, restore@GROUP, database:VERB[:unknown|:lost]';
+
+/** Qualifiers of which one at the most is meant. */
+const alternatives = [
+  ['old', 'new', 'any'],
+  ['pool', 'isolated'],
+] as const;
+const databaseVerbs = ['schemaVersion', 'backup', 'verify', 'migrate', 'restore'] as const;
+
+/**
+ * Refuses what could never come about with these objects.
+ * @param objects those of the sets that are rehearsed
+ * @throws RangeError names what there is instead
+ */
+export function assertPossible(objects: SceneObjects, text: string): void {
+  if (text.startsWith('database:')) return assertDatabase(objects, text);
+  const [what = '', where = ''] = text.split('@');
+  const [name = '', ...qualifiers] = where.split(':');
+  const refuse = (why: string): never => {
+    throw new RangeError(`--fail ${text}: ${why}`);
+  };
+  if (name === '') refuse(`it names no group; wanted ${faultForms}`);
+  const names = objects.groups.map(({ metadata }) => metadata.name);
+  const group = objects.groups.find(({ metadata }) => metadata.name === name);
+  if (group === undefined)
+    return refuse(`it names group ${name}, which is not in the set; there are ${names.join(', ')}`);
+  if (what.startsWith('probe:')) return assertProbe(objects, group, text, qualifiers);
+  if (!['start', 'snapshot', 'restore'].includes(what))
+    refuse(`that is not a failure that can be simulated; wanted ${faultForms}`);
+  if (qualifiers.length > 0) refuse(`:${qualifiers.join(':')} means nothing after ${what}@; wanted ${what}@GROUP`);
+  if (what !== 'start' && group.spec.snapshot === undefined)
+    refuse(`${name} has no spec.snapshot, so nothing is snapshotted or restored there`);
+}
+
+function assertProbe(objects: SceneObjects, group: ServerGroup, text: string, qualifiers: readonly string[]): void {
+  const probe = text.slice('probe:'.length, text.indexOf('@'));
+  const suite = objects.suites.find(({ metadata }) => metadata.name === group.spec.probes);
+  const known = (suite?.spec.probes ?? []).map(({ name }) => name);
+  if (!known.includes(probe)) {
+    const near = nearest(probe, known);
+    const there = known.length === 0 ? 'it has no probes' : `there are ${known.join(', ')}`;
+    throw new RangeError(
+      `--fail ${text}: ${group.metadata.name} has no probe ${probe}; ${near === undefined ? there : `did you mean ${near}?`}`,
+    );
+  }
+  for (const words of alternatives) {
+    const said = qualifiers.filter((word) => words.some((other) => other === word));
+    if (said.length > 1)
+      throw new RangeError(`--fail ${text}: :${said.join(' and :')} exclude each other; without either both are meant`);
+  }
+  const isPooled = group.spec.servers.some(({ pools }) => (pools ?? []).length > 0);
+  if (qualifiers.includes('pool') && !isPooled)
+    throw new RangeError(`--fail ${text}: ${group.metadata.name} is in no pool, so nothing is tested through one`);
+}
+
+function assertDatabase(objects: SceneObjects, text: string): void {
+  // Of the others there is always one, or none that a Database could leave out.
+  const verb = (['backup', 'migrate', 'restore'] as const).find((candidate) => candidate === text.split(':')[1]);
+  const names = objects.groups.flatMap(({ spec }) => spec.database ?? []);
+  const databases = objects.databases.filter(({ metadata }) => names.includes(metadata.name));
+  if (databases.length === 0) throw new RangeError(`--fail ${text}: no group of the set names a Database`);
+  if (verb !== undefined && databases.every(({ spec }) => spec[verb] === undefined))
+    throw new RangeError(
+      `--fail ${text}: ${databases.map(({ metadata }) => `Database "${metadata.name}"`).join(', ')} has no spec.${verb}`,
+    );
+}
+
+/** The steps at which a fault other than a probe's comes about, and the group they are of. */
+export function placeOf(text: string): { readonly actions: readonly StepAction[]; readonly group: string | undefined } {
+  const [what = '', group] = text.split('@');
+  if (what === 'start') return { actions: ['Start'], group };
+  if (what === 'snapshot') return { actions: ['Snapshot'], group };
+  if (what === 'restore') return { actions: ['RestoreSnapshot'], group };
+  const backup: readonly StepAction[] = ['BackupDatabase'];
+  const all: readonly StepAction[] = ['Preflight', 'BackupDatabase', 'MigrateDatabase', 'RestoreDatabase'];
+  const actions: Readonly<Record<string, readonly StepAction[]>> = {
+    backup,
+    verify: backup,
+    migrate: ['MigrateDatabase'],
+    restore: ['RestoreDatabase'],
+  };
+  return { actions: actions[text.split(':')[1] ?? ''] ?? all, group: undefined };
+}
 
 /**
  * Makes the world misbehave as one `--fail` says.
@@ -32,6 +118,7 @@ export const faultForms =
  * @throws RangeError not a form of `faultForms`
  */
 export function applyFault(world: World, text: string): ProbeFault | undefined {
+  if (text.startsWith('database:')) return databaseFault(world, text);
   const [what = '', where = ''] = text.split('@');
   const [group = '', ...qualifiers] = where.split(':');
   if (group === '') throw new RangeError(`"${text}" names no group; wanted ${faultForms}`);
@@ -46,6 +133,17 @@ export function applyFault(world: World, text: string): ProbeFault | undefined {
   else if (what === 'restore') world.faults.restores.add(group);
   else throw new RangeError(`"${text}" is not a failure that can be simulated; wanted ${faultForms}`);
   return undefined;
+}
+
+function databaseFault(world: World, text: string): undefined {
+  const [, verb = '', how = 'fails'] = text.split(':');
+  if (!databaseVerbs.some((known) => known === verb))
+    throw new RangeError(
+      `"${text}" names no Job of a Database; wanted schemaVersion, backup, verify, migrate or restore`,
+    );
+  if (how !== 'fails' && how !== 'unknown' && how !== 'lost')
+    throw new RangeError(`"${text}" is not a failure that can be simulated; wanted ${faultForms}`);
+  world.faults.databases.set(verb, how);
 }
 
 function probeFault(probe: string, group: string, qualifiers: readonly string[]): ProbeFault {

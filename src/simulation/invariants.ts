@@ -3,6 +3,7 @@ import type { Operation } from '../drivers/contract.ts';
 import type { Effect, MemberRef, WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
 import { isServing, podsOf } from './pools.ts';
+import { lostStored, strangersTo } from './databases.ts';
 import { claimOf, lostWrites } from './storage.ts';
 import { provenKey, templateHash, type Call, type SimPool, type SimWorkload, type World } from './world.ts';
 
@@ -18,7 +19,7 @@ function onlyUnderLock(world: World, operation: Operation, effect: Effect): stri
 
 /** 5.2, 5.3: nothing leaves a pool that would keep fewer members than it needs. */
 function keepsCapacity(world: World, _: Operation, effect: Effect): string | undefined {
-  if (effect.kind !== 'DrainMember' || world.promises.mayInterrupt) return undefined;
+  if (effect.kind !== 'DrainMember' || mayInterrupt(world)) return undefined;
   const pool = world.pools.get(effect.member.pool);
   const member = pool?.members.find((candidate) => candidate.member === effect.member.member);
   if (pool === undefined || member === undefined || !isServing(world, pool, member)) return undefined;
@@ -30,7 +31,7 @@ function keepsCapacity(world: World, _: Operation, effect: Effect): string | und
 
 /** 5.2: nothing that serves is stopped. */
 function stopsNothingThatServes(world: World, _: Operation, effect: Effect): string | undefined {
-  if (effect.kind !== 'ScaleWorkload' || effect.replicas > 0 || world.promises.mayInterrupt) return undefined;
+  if (effect.kind !== 'ScaleWorkload' || effect.replicas > 0 || mayInterrupt(world)) return undefined;
   const key = workloadKey(effect.workload);
   const pool = [...world.pools.values()].find((candidate) =>
     candidate.members.some((member) => member.workload === key && isServing(world, candidate, member)),
@@ -73,7 +74,7 @@ function servesOnlyProven(world: World, _: Operation, effect: Effect): string | 
 }
 
 function requestsAreAnswered(world: World): string | undefined {
-  return world.traffic.failed === 0 || world.promises.mayInterrupt
+  return world.traffic.failed === 0 || mayInterrupt(world)
     ? undefined
     : `${world.traffic.failed} of ${world.traffic.requests} requests failed`;
 }
@@ -89,7 +90,7 @@ function nobodyIsCutOff(world: World): string | undefined {
 }
 
 function poolsKeepTheirMinimum(world: World): string | undefined {
-  if (world.promises.mayInterrupt) return undefined;
+  if (mayInterrupt(world)) return undefined;
   const short = [...world.pools.values()].find(
     (pool) => servingIn(world, pool) < Math.min(pool.minServing, pool.members.length),
   );
@@ -109,6 +110,25 @@ function writesAreKept(world: World): string | undefined {
   return undefined;
 }
 
+/** Nobody serves only in a downtime that a run has announced (invariant 1 of the requirements). */
+function mayInterrupt(world: World): boolean {
+  return world.promises.mayInterrupt || world.declaredDowntime;
+}
+
+/** Invariant 2 of the requirements. */
+function codeKnowsItsSchema(world: World): string | undefined {
+  if (world.promises.mayMixSchemas) return undefined;
+  const strange = [...world.databases.values()].flatMap((database) => strangersTo(world, database));
+  return strange.length === 0 ? undefined : strange.join(', ');
+}
+
+/** What users were told is stored stays in the database, unless somebody gave it up. */
+function storedIsKept(world: World): string | undefined {
+  if (world.promises.mayLose) return undefined;
+  const lost = [...world.databases.values()].flatMap((database) => lostStored(world, database));
+  return lost.length === 0 ? undefined : `${lost.length} acknowledged writes are no longer in the database`;
+}
+
 const effectInvariants: Readonly<Record<string, EffectInvariant>> = {
   onlyUnderLock,
   keepsCapacity,
@@ -124,6 +144,8 @@ const instantInvariants: Readonly<Record<string, InstantInvariant>> = {
   nobodyIsCutOff,
   poolsKeepTheirMinimum,
   writesAreKept,
+  codeKnowsItsSchema,
+  storedIsKept,
 };
 
 /** Asked before an effect is performed. */
@@ -258,6 +280,10 @@ export function fingerprintOf(world: World): Record<string, string> {
   for (const claim of world.claims.values()) {
     const lost = lostWrites(world, claim.claim).length === 0 ? 'no' : 'some';
     lines[claim.claim] = `${world.volumes.get(claim.volume)?.content ?? 'no volume'}, ${lost} writes lost`;
+  }
+  for (const database of world.databases.values()) {
+    const lost = lostStored(world, database).length === 0 ? 'no' : 'some';
+    lines[database.name] = `schema ${database.schema}, ${lost} writes lost`;
   }
   for (const [document, values] of world.documents) lines[document] = contentOf(values);
   return lines;

@@ -1,11 +1,19 @@
 /** One upgrade of somebody's manifests from beginning to end, with people who answer when they are asked. */
-import type { Choice, UpgradeRun } from '../api/upgrade-run.ts';
 import { decisionSpec, type Decision } from '../api/decision.ts';
+import type { ServerGroup } from '../api/server-group.ts';
+import type { Choice, UpgradeRun } from '../api/upgrade-run.ts';
+import { parseVersion } from '../api/version.ts';
+import { journalOf } from '../planner/journal.ts';
+import { workloadKey } from '../planner/observed.ts';
+import { findProblems } from '../planner/validate.ts';
 import { isEnded } from '../status/summarize-run.ts';
-import { applyFault, scriptOf } from './faults.ts';
+import { applyFault, assertPossible, placeOf, scriptOf } from './faults.ts';
 import type { Loaded } from './load.ts';
-import { crashPlan } from './process.ts';
+import { crashPlan, type CrashPlan } from './process.ts';
+import type { ProbeScript } from './probing.ts';
+import { assertReferences } from './references.ts';
 import { createScene, type SceneObjects } from './scene.ts';
+import { planInput } from './set-controller.ts';
 import { Simulation, type SimulationResult, type StoryEvent } from './simulation.ts';
 import type { World } from './world.ts';
 
@@ -23,6 +31,10 @@ export interface Rehearsal {
   readonly world: World;
   /** Promises that were not kept; empty when everything ended as it should. */
   readonly broken: readonly string[];
+  /** Plans that cannot be made, with why. */
+  readonly refused: readonly string[];
+  /** What else a reader has to know. */
+  readonly notes: readonly string[];
   /** How it ended, in words. */
   readonly sentence: string;
 }
@@ -33,19 +45,26 @@ const answerMs = 60_000;
 const maxAnswers = 16;
 const limitMs = 7 * 24 * 3_600_000;
 
-/** @throws RangeError the manifests hold nothing that can be upgraded, or a failure that means nothing */
+/**
+ * @throws RangeError the manifests hold nothing that can be upgraded or name what they do not hold, or a failure that
+ *   means nothing or never came about
+ */
 export async function rehearse(loaded: Loaded, options: RehearsalOptions): Promise<Rehearsal> {
-  const objects = chosen(loaded.objects, options);
+  const objects = chosen(loaded, options);
+  const groups = groupsOf(objects);
+  for (const text of options.fail) assertPossible({ ...objects, groups }, text);
   const world = createScene(objects, {
     workloads: loaded.workloads,
     ...(options.from === undefined ? {} : { from: options.from }),
   });
-  const faults = options.fail.flatMap((text) => applyFault(world, text) ?? []);
+  assertVersionsKnown(world, groups);
+  const faults = watchFaults(world, options.fail);
+  const crash = crashPlan(options.crashAfter);
   const simulation = new Simulation({
     world,
     objects,
-    script: scriptOf(faults),
-    crash: crashPlan(options.crashAfter),
+    script: faults.script,
+    crash,
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     events: Array.from({ length: maxAnswers }, answerEvent),
     limitMs,
@@ -54,10 +73,19 @@ export async function rehearse(loaded: Loaded, options: RehearsalOptions): Promi
   const open = result.runs
     .filter((run) => !isEnded(run.status?.phase))
     .map((run) => `${run.metadata.name} did not end: ${whyOpen(run)}`);
-  return { result, world, broken: [...result.violations, ...open], sentence: sentenceOf(result) };
+  const refused = refusals(world, objects, result);
+  const notes = [
+    ...inventedNote(loaded, groups),
+    ...(refused.length > 0 ? [] : neverFired(result, faults.firedProbes, options.fail, crash)),
+  ];
+  const sentence = sentenceOf(objects, result, refused);
+  return { result, world, broken: [...result.violations, ...open], refused, notes, sentence };
 }
 
-function chosen(objects: SceneObjects, options: RehearsalOptions): SceneObjects {
+function chosen(loaded: Loaded, options: RehearsalOptions): SceneObjects {
+  const { objects } = loaded;
+  if (options.from !== undefined && parseVersion(options.from) === undefined)
+    throw new RangeError(`--from wants a version such as 1.2.0, not "${options.from}"`);
   const sets = objects.sets
     .filter((set) => options.set === undefined || set.metadata.name === options.set)
     .map((set) => (options.package === undefined ? set : { ...set, spec: { ...set.spec, package: options.package } }));
@@ -66,38 +94,102 @@ function chosen(objects: SceneObjects, options: RehearsalOptions): SceneObjects 
     throw new RangeError(
       `there is no UpgradeSet${options.set === undefined ? '' : ` "${options.set}"`} in the manifests${known === '' ? '' : `; there are ${known}`}`,
     );
-  for (const set of sets) {
-    const missing = [
-      ...absent('Package', [set.spec.package], objects.packages),
-      ...absent('ServerGroup', set.spec.serverGroups, objects.groups),
-    ];
-    if (missing.length > 0)
-      throw new RangeError(
-        `UpgradeSet "${set.metadata.name}" names ${missing.join(' and ')}, which the manifests do not hold`,
-      );
-  }
-  for (const { metadata, spec } of objects.groups) {
-    const pools = spec.servers.flatMap((server) => server.pools ?? []).map((pool) => pool.name);
-    const missing = [
-      ...absent('Pool', [...new Set(pools)], objects.pools),
-      ...absent('ProbeSuite', spec.probes === undefined ? [] : [spec.probes], objects.suites),
-    ];
-    if (missing.length > 0)
-      throw new RangeError(
-        `ServerGroup "${metadata.name}" names ${missing.join(' and ')}, which the manifests do not hold`,
-      );
-  }
-  return { ...objects, sets };
+  const result = { ...objects, sets };
+  assertReferences(loaded, result, options.package !== undefined);
+  return result;
 }
 
-function absent(
-  kind: string,
-  names: readonly string[],
-  there: readonly { readonly metadata: { readonly name: string } }[],
+function groupsOf({ sets, groups }: SceneObjects): ServerGroup[] {
+  return groups.filter((group) => sets.some((set) => set.spec.serverGroups.includes(group.metadata.name)));
+}
+
+function assertVersionsKnown(world: World, groups: readonly ServerGroup[]): void {
+  for (const { workload: ref } of groups.flatMap(({ spec }) => spec.servers)) {
+    const workload = world.workloads.get(workloadKey(ref));
+    const image = Object.values(workload?.template.images ?? {})[0];
+    if (image === undefined) throw new RangeError(`${ref.kind} "${ref.name}" has no container in its pod template`);
+    if (!world.releases.has(image))
+      throw new RangeError(
+        `no Package holds the image that ${ref.name} runs (${image}): write one for today's release, or pass --from`,
+      );
+  }
+}
+
+/** Lets the world misbehave, and remembers which probes were made to. */
+function watchFaults(world: World, texts: readonly string[]): { script: ProbeScript; firedProbes: Set<string> } {
+  const firedProbes = new Set<string>();
+  const scripts = texts.flatMap((text) => {
+    const fault = applyFault(world, text);
+    return fault === undefined ? [] : [{ text, judge: scriptOf([fault]) }];
+  });
+  const script: ProbeScript = (attempt) => {
+    const judged = scripts.flatMap(({ text, judge }) => {
+      const judgement = judge(attempt);
+      if (judgement !== undefined) firedProbes.add(text);
+      return judgement ?? [];
+    });
+    return judged[0];
+  };
+  return { script, firedProbes };
+}
+
+/**
+ * What was to go wrong and did not.
+ * @returns what another failure came before, as a note
+ * @throws RangeError what nothing came before: whoever asked for it believes that it was rehearsed
+ */
+function neverFired(
+  { runs }: SimulationResult,
+  firedProbes: ReadonlySet<string>,
+  fail: readonly string[],
+  crash: CrashPlan,
 ): string[] {
-  return names
-    .filter((name) => !there.some((object) => object.metadata.name === name))
-    .map((name) => `${kind} "${name}"`);
+  const late = [...crash.at].filter((number) => number > crash.passed);
+  if (late.length > 0)
+    throw new RangeError(
+      `--crash-after ${late.join(', ')} never came: the controller made ${crash.passed} effects and writes in all`,
+    );
+  const unfired = fail.filter((text) => (text.startsWith('probe:') ? !firedProbes.has(text) : !isReached(runs, text)));
+  if (unfired.length === 0) return [];
+  const what = unfired.map((text) => `--fail ${text}`).join(', ');
+  if (unfired.length < fail.length) return [`Never came about, because the run ended before: ${what}.`];
+  throw new RangeError(
+    `${what} never came about: ${runs.length === 0 ? 'nothing was planned' : 'no step came to where it happens'}`,
+  );
+}
+
+function isReached(runs: readonly UpgradeRun[], text: string): boolean {
+  const { actions, group } = placeOf(text);
+  return runs.some(
+    (run) =>
+      // What ran before starts again on the way back.
+      !(actions.includes('Start') && run.spec.purpose !== 'Upgrade') &&
+      journalOf(run.spec, run.status?.steps ?? []).some(
+        ({ step, entry }) =>
+          actions.includes(step.action) && (group === undefined || step.group === group) && entry.attempt > 0,
+      ),
+  );
+}
+
+/** Sets that a plan cannot be made for, with why. */
+function refusals(world: World, objects: SceneObjects, { runs, settled }: SimulationResult): string[] {
+  return objects.sets.flatMap((set) => {
+    const { name } = set.metadata;
+    if (runs.some((run) => run.spec.upgradeSet === name)) return [];
+    const [problem] = findProblems(planInput({ world, objects }, set));
+    if (problem === undefined || settled[name]?.startsWith(`${problem.reason}: `) !== true) return [];
+    return [
+      `The plan of ${name} is refused: ${problem.reason}: ${problem.object}, ${problem.field}: ${problem.message}.`,
+    ];
+  });
+}
+
+function inventedNote(loaded: Loaded, groups: readonly ServerGroup[]): string[] {
+  if (loaded.workloads.length > 0) return [];
+  const names = [...new Set(groups.flatMap(({ spec }) => spec.servers).map(({ workload }) => workload.name))];
+  return [
+    `The manifests hold no StatefulSet and no Deployment, so these are invented, with one pod each: ${names.join(', ')}.`,
+  ];
 }
 
 /** The run a person is asked about and has not answered yet, long enough after the question. */
@@ -165,13 +257,23 @@ function whyOpen(run: UpgradeRun): string {
   return run.status?.blockers?.[0]?.message ?? `it is ${run.status?.phase ?? 'not begun'}`;
 }
 
-function sentenceOf({ runs, settled }: SimulationResult): string {
+function sentenceOf(objects: SceneObjects, { runs, settled }: SimulationResult, refused: readonly string[]): string {
   const upgrades = runs.filter((run) => run.spec.purpose === 'Upgrade');
-  if (upgrades.length === 0)
-    return Object.entries(settled)
-      .map(([set, why]) => `Nothing was done for ${set}: ${why}.`)
-      .join(' ');
-  return upgrades.map(endOf).join(' ');
+  const untouched = Object.entries(settled)
+    .filter(([set]) => !upgrades.some((run) => run.spec.upgradeSet === set))
+    .filter(([set]) => !refused.some((text) => text.startsWith(`The plan of ${set} is refused: `)))
+    .map(([set, why]) => `Nothing was done for ${set}: ${why}.${otherReleases(objects, set)}`);
+  return [...upgrades.map(endOf), ...refused, ...untouched].join(' ');
+}
+
+/** What could be named instead of the release that runs already. */
+function otherReleases({ sets, packages }: SceneObjects, name: string): string {
+  const wanted = sets.find(({ metadata }) => metadata.name === name)?.spec.package;
+  const product = packages.find(({ metadata }) => metadata.name === wanted)?.spec.product;
+  const others = packages
+    .filter(({ metadata, spec }) => metadata.name !== wanted && spec.product === product)
+    .map(({ metadata }) => metadata.name);
+  return others.length === 0 ? '' : ` To rehearse another release, name it with --package: ${others.join(', ')}.`;
 }
 
 function endOf(run: UpgradeRun): string {

@@ -1,4 +1,5 @@
 /** A simulated cluster around the objects a user wrote. */
+import type { Database } from '../api/database.ts';
 import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
 import type { ProbeSuite } from '../api/probe-suite.ts';
@@ -7,6 +8,7 @@ import type { UpgradeSet } from '../api/upgrade-set.ts';
 import { compareVersions, parseVersion } from '../api/version.ts';
 import type { WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
+import { addDatabase } from './databases.ts';
 import { addPool } from './pools.ts';
 import { addWorkload } from './workloads.ts';
 import { createWorld, type Timings, type World } from './world.ts';
@@ -16,6 +18,7 @@ export interface SceneObjects {
   packages: Package[];
   pools: Pool[];
   suites: ProbeSuite[];
+  databases: Database[];
   groups: ServerGroup[];
   sets: UpgradeSet[];
 }
@@ -26,12 +29,16 @@ export interface KnownWorkload extends WorkloadRef {
   readonly replicas: number;
   /** Name of the first claim template. */
   readonly claimPrefix?: string;
+  /** What its pods say they run, where no Package holds their image. */
+  readonly version?: string;
 }
 
 export interface SceneOptions {
   readonly workloads?: readonly KnownWorkload[];
   /** Version that runs where manifests do not tell. */
   readonly from?: string;
+  /** Schema of the databases at the beginning; default: that of the oldest package, else "1". */
+  readonly schema?: string;
   /** Pools that cannot keep started members from their users. */
   readonly cannotHold?: readonly string[];
   readonly timings?: Partial<Timings>;
@@ -42,12 +49,18 @@ export function createScene(objects: SceneObjects, options: SceneOptions = {}): 
   const world = createWorld({ timings: options.timings ?? {} });
   for (const pool of objects.pools) addPoolOf(world, objects, pool, options);
   for (const release of objects.packages) addRelease(world, release);
+  for (const database of objects.databases)
+    addDatabase(world, database.metadata.name, options.schema ?? schemaBefore(objects));
   for (const group of objects.groups) {
     world.groups.set(group.metadata.name, { lockedBy: '' });
     if (group.spec.snapshot !== undefined) world.snapshotClasses.add(group.spec.snapshot.volumeSnapshotClassName);
     for (const server of group.spec.servers) addServer(world, objects, options, group, server);
     for (const config of group.spec.configs ?? [])
       addDocuments(world, group, `${config.object.kind}/${config.object.name}`);
+  }
+  for (const set of objects.sets) {
+    const group = objects.groups.find(({ metadata }) => set.spec.serverGroups.includes(metadata.name));
+    if (group?.spec.database !== undefined) world.databaseOf.set(set.metadata.name, group.spec.database);
   }
   for (const set of objects.sets) world.poolsOf.set(set.metadata.name, poolsOf(objects, set));
   return world;
@@ -56,7 +69,11 @@ export function createScene(objects: SceneObjects, options: SceneOptions = {}): 
 export function addRelease(world: World, release: Package): void {
   for (const image of Object.values(release.spec.images ?? {})) {
     const known = world.releases.get(image);
-    world.releases.set(image, { ...known, version: release.spec.version });
+    world.releases.set(image, {
+      ...known,
+      version: release.spec.version,
+      ...(release.spec.schema === undefined ? {} : { schema: release.spec.schema.version }),
+    });
   }
 }
 
@@ -106,7 +123,8 @@ function addServer(
   const ref = refOf(server);
   if (world.workloads.has(workloadKey(ref))) return;
   const known = options.workloads?.find((candidate) => workloadKey(candidate) === workloadKey(ref));
-  const images = known?.images ?? inventImages(world, objects, options, group);
+  const images =
+    known === undefined ? inventImages(world, objects, options, group) : knownImages(world, objects, options, known);
   const claimPrefix =
     known === undefined ? (group.spec.snapshot === undefined ? undefined : 'data') : known.claimPrefix;
   addWorkload(world, {
@@ -114,8 +132,27 @@ function addServer(
     images,
     replicas: known?.replicas ?? 1,
     group: group.metadata.name,
+    database: group.spec.database,
     ...(claimPrefix === undefined ? {} : { claimPrefix }),
   });
+}
+
+/** Containers that a Package knows come first: the first one tells the version, and a sidecar has none to tell. */
+function knownImages(
+  world: World,
+  objects: SceneObjects,
+  options: SceneOptions,
+  known: KnownWorkload,
+): Record<string, string> {
+  const named = new Set(
+    objects.packages.flatMap(({ spec }) => Object.keys(spec.images ?? {})).map((key) => key.split('/').at(-1) ?? key),
+  );
+  const images = Object.entries(known.images).toSorted(([a], [b]) => Number(named.has(b)) - Number(named.has(a)));
+  const [, first] = images[0] ?? [];
+  const version = known.version ?? options.from;
+  if (first !== undefined && version !== undefined && !world.releases.has(first))
+    world.releases.set(first, { version });
+  return Object.fromEntries(images);
 }
 
 /** Containers of the package that is to come, with the images of the one before it. */
@@ -138,6 +175,14 @@ function inventImages(
     if (!world.releases.has(image)) world.releases.set(image, { version });
   }
   return images;
+}
+
+function schemaBefore({ packages }: SceneObjects): string {
+  const known = packages.flatMap(({ spec }) => {
+    const version = parseVersion(spec.version);
+    return version === undefined || spec.schema === undefined ? [] : [{ version, schema: spec.schema.version }];
+  });
+  return known.toSorted((a, b) => compareVersions(a.version, b.version))[0]?.schema ?? '1';
 }
 
 function newestBefore(packages: readonly Package[], next: Package): Package | undefined {

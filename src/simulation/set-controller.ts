@@ -107,7 +107,7 @@ export function planRun(input: Pick<ControlInput, 'world' | 'objects'>, set: Upg
   return computeRun(planInput(input, set), sha256);
 }
 
-function planInput({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): PlanInput {
+export function planInput({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): PlanInput {
   const groups = set.spec.serverGroups.map((name) =>
     must(
       objects.groups.find((group) => group.metadata.name === name),
@@ -130,6 +130,7 @@ function planInput({ world, objects }: Pick<ControlInput, 'world' | 'objects'>, 
     package: wanted,
     groups,
     pools: objects.pools.filter((pool) => names.has(pool.metadata.name)),
+    database: objects.databases.find(({ metadata }) => metadata.name === groups[0]?.spec.database),
     suites: objects.suites.filter((suite) => suites.has(suite.metadata.name)),
     workloads: new Map(
       [...world.workloads].map(([key, { template, replicas }]) => [key, { images: template.images, replicas }]),

@@ -4,6 +4,7 @@ import { Pacer } from '../engine/pacer.ts';
 import { Stopwatch } from '../engine/stopwatch.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
+import { hasBegun, journalOf } from '../planner/journal.ts';
 import { RetryError } from '../shared/errors.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import type { Logger, LogFields } from '../shared/logger.ts';
@@ -248,6 +249,7 @@ export class Simulation {
   }
 
   #tellWrite({ run, before }: StatusWrite): void {
+    this.world.declaredDowntime = isDown(this.store.runs);
     const name = run.metadata.name;
     for (const [index, entry] of (run.status?.steps ?? []).entries()) {
       const old = before?.steps[index];
@@ -281,4 +283,17 @@ export class Simulation {
     const logger: Logger = { debug() {}, info, warn() {}, error() {}, child: () => logger };
     return logger;
   }
+}
+
+/** From a step that announces the downtime to one that ends it, over a run and its way back. */
+function isDown(runs: readonly UpgradeRun[]): boolean {
+  let down = false;
+  for (const run of runs) {
+    for (const { step, entry } of journalOf(run.spec, run.status?.steps ?? [])) {
+      if (step.marker === 'DowntimeBegins' && hasBegun(entry)) down = true;
+      const isBack = step.marker === 'LimitedServiceRestored' || step.marker === 'FullServiceRestored';
+      if (isBack && entry.state === 'Succeeded') down = false;
+    }
+  }
+  return down;
 }

@@ -55,7 +55,7 @@ export class SimStore {
     this.#refuse();
     if (!this.#runs.has(name)) {
       // What the API server would refuse must not pass here.
-      if (this.#validates) upgradeRunSpec.parse(spec);
+      if (this.#validates) assertAccepted(name, spec);
       const number = nextNumber(this.#world);
       this.#runs.set(name, {
         apiVersion: 'belay.dev/v1alpha1',
@@ -147,6 +147,15 @@ export class SimStore {
     this.#onWrite({ run: next, before: stored.status });
     return this.get(name);
   }
+}
+
+/** @throws RangeError a plan that does not fit the schema, with the field that does not */
+function assertAccepted(name: string, spec: UpgradeRunSpec): void {
+  const [issue] = upgradeRunSpec.safeParse(spec).error?.issues ?? [];
+  if (issue !== undefined)
+    throw new RangeError(
+      `the API server would refuse the plan of ${name}: spec.${issue.path.join('.')}: ${issue.message}`,
+    );
 }
 
 /** Nobody changes what is stored by changing what was read: it throws. */

@@ -22,9 +22,12 @@ function request(world: World, pool: SimPool, instance: SimInstance): void {
       pod.servedSince ??= world.clock.now();
       if (pool.canHold && !world.traffic.proven.has(provenKey(workload, pod.template))) world.traffic.unproven += 1;
       write(world, workload, pod.ordinal);
+      store(world, workload);
     }
   }
-  if (!answered) world.traffic.failed += 1;
+  if (answered) return;
+  if (world.declaredDowntime) world.traffic.refused += 1;
+  else world.traffic.failed += 1;
 }
 
 function write(world: World, workload: SimWorkload, ordinal: number): void {
@@ -37,4 +40,14 @@ function write(world: World, workload: SimWorkload, ordinal: number): void {
   const acknowledged = world.traffic.acknowledged.get(claim) ?? [];
   acknowledged.push(number);
   world.traffic.acknowledged.set(claim, acknowledged);
+}
+
+/** A server behind a database acknowledges what that has taken. */
+function store(world: World, workload: SimWorkload): void {
+  const database = workload.database === undefined ? undefined : world.databases.get(workload.database);
+  if (database === undefined) return;
+  const number = world.traffic.nextWrite;
+  world.traffic.nextWrite += 1;
+  database.writes.push(number);
+  world.traffic.stored.get(database.name)?.push(number);
 }

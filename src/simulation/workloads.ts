@@ -21,6 +21,7 @@ export interface WorkloadOptions extends WorkloadRef {
   readonly replicas?: number;
   readonly claimPrefix?: string;
   readonly group?: string;
+  readonly database?: string | undefined;
 }
 
 /** A workload that has run for long: its pods are ready and in rotation, its release is proven. */
@@ -40,6 +41,7 @@ export function addWorkload(world: World, options: WorkloadOptions): SimWorkload
     lastWriter: 'kubectl-client-side-apply',
     claimPrefix: options.claimPrefix,
     group: options.group ?? '',
+    database: options.database,
     deleted: false,
   };
   world.workloads.set(workloadKey(workload), workload);

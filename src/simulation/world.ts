@@ -1,6 +1,7 @@
 import type { EpochMs } from '../shared/clock.ts';
 import type { WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
+import type { DatabaseJobObservation } from '../planner/observed.ts';
 import { ManualClock } from './manual-clock.ts';
 import { fingerprint } from './random.ts';
 
@@ -16,6 +17,8 @@ export interface Timings {
   readonly drainMs: number;
   readonly snapshotMs: number;
   readonly probeMs: number;
+  /** One Job on a database. */
+  readonly databaseMs: number;
 }
 
 const timings: Timings = {
@@ -26,11 +29,14 @@ const timings: Timings = {
   drainMs: 8_000,
   snapshotMs: 4_000,
   probeMs: 200,
+  databaseMs: 10_000,
 };
 
 /** What an image does once it runs. */
 export interface Release {
   readonly version: string;
+  /** Schema its code knows; any where absent. */
+  readonly schema?: string;
   readonly showsVersion?: string;
   readonly neverReady?: boolean;
   /** Names of probes that fail on it. */
@@ -73,6 +79,8 @@ export interface SimWorkload extends WorkloadRef {
   /** Claim names begin with this and end with the pod's name; undefined: no volumes. */
   readonly claimPrefix: string | undefined;
   readonly group: string;
+  /** Database its servers write to. */
+  readonly database: string | undefined;
   deleted: boolean;
 }
 
@@ -149,6 +157,26 @@ export interface SimRestore {
   message: string;
 }
 
+export interface SimDatabase {
+  readonly name: string;
+  schema: string;
+  /** Acknowledged writes that it holds. */
+  writes: number[];
+  readonly backups: Map<string, SimBackup>;
+  readonly jobs: Map<string, DatabaseJobObservation>;
+  /** What its own table says of each migration. */
+  readonly operations: Map<string, 'begun' | 'done'>;
+}
+
+export interface SimBackup {
+  readonly schema: string;
+  readonly writes: readonly number[];
+  verified: boolean;
+}
+
+/** How a Job can go wrong, as `--fail database:VERB[:HOW]` says it. */
+export type JobFault = 'fails' | 'unknown' | 'lost';
+
 export type Saved =
   | { readonly kind: 'Revision'; readonly workload: string; readonly template: Template; readonly replicas: number }
   | { readonly kind: 'Settings'; readonly values: ReadonlyMap<string, string | undefined> };
@@ -174,6 +202,10 @@ export interface Traffic {
   nextWrite: number;
   /** Acknowledged writes by claim. */
   readonly acknowledged: Map<string, number[]>;
+  /** Acknowledged writes by database. */
+  readonly stored: Map<string, number[]>;
+  /** Requests that failed in a declared downtime. */
+  refused: number;
   /** `WORKLOAD images` that passed, and what ran at the beginning. */
   readonly proven: Set<string>;
 }
@@ -189,6 +221,9 @@ export interface World {
   readonly volumes: Map<string, SimVolume>;
   readonly snapshots: Map<string, SimSnapshot>;
   readonly restores: Map<string, SimRestore>;
+  readonly databases: Map<string, SimDatabase>;
+  /** A run has announced that nobody serves now. */
+  declaredDowntime: boolean;
   readonly snapshotClasses: Set<string>;
   /** `KIND/NAME` of ConfigMaps and Secrets, with their values by `KEY/PATH`. */
   readonly documents: Map<string, Map<string, string>>;
@@ -199,8 +234,16 @@ export interface World {
   readonly original: Set<string>;
   /** Pools by the UpgradeSet that works on them. */
   readonly poolsOf: Map<string, readonly string[]>;
+  /** Database by the UpgradeSet above it. */
+  readonly databaseOf: Map<string, string>;
   /** What a story allows although no upgrade should do it. */
-  readonly promises: { mayInterrupt: boolean; mayCut: boolean; mayLose: boolean; mayServeUnproven: boolean };
+  readonly promises: {
+    mayInterrupt: boolean;
+    mayCut: boolean;
+    mayLose: boolean;
+    mayServeUnproven: boolean;
+    mayMixSchemas: boolean;
+  };
   /** Promises that were broken, in the order they were noticed. */
   readonly violations: string[];
   /** Names of claims and groups whose storage misbehaves. */
@@ -208,6 +251,10 @@ export interface World {
     readonly snapshots: Set<string>;
     readonly restores: Set<string>;
     readonly starts: Set<string>;
+    /** By verb. */
+    readonly databases: Map<string, JobFault>;
+    /** The schema that the command of a release leaves behind, whatever was asked for. */
+    hiddenMigration: string | undefined;
     apiDown: boolean;
   };
   readonly listeners: Set<() => void>;
@@ -226,16 +273,36 @@ export function createWorld(options: { start?: EpochMs; timings?: Partial<Timing
     volumes: new Map(),
     snapshots: new Map(),
     restores: new Map(),
+    databases: new Map(),
+    declaredDowntime: false,
     snapshotClasses: new Set(['csi']),
     documents: new Map(),
     saved: new Map(),
     calls: [],
-    traffic: { requests: 0, failed: 0, unproven: 0, cut: 0, nextWrite: 1, acknowledged: new Map(), proven: new Set() },
+    traffic: {
+      requests: 0,
+      failed: 0,
+      unproven: 0,
+      cut: 0,
+      nextWrite: 1,
+      acknowledged: new Map(),
+      stored: new Map(),
+      refused: 0,
+      proven: new Set(),
+    },
     original: new Set(),
     poolsOf: new Map(),
-    promises: { mayInterrupt: false, mayCut: false, mayLose: false, mayServeUnproven: false },
+    databaseOf: new Map(),
+    promises: { mayInterrupt: false, mayCut: false, mayLose: false, mayServeUnproven: false, mayMixSchemas: false },
     violations: [],
-    faults: { snapshots: new Set(), restores: new Set(), starts: new Set(), apiDown: false },
+    faults: {
+      snapshots: new Set(),
+      restores: new Set(),
+      starts: new Set(),
+      databases: new Map(),
+      hiddenMigration: undefined,
+      apiDown: false,
+    },
     listeners: new Set(),
     sequence: 0,
   };

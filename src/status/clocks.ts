@@ -7,6 +7,9 @@ import { formatInstant, parseInstant } from '../shared/instant.ts';
 /** The vendor's rule for the announced time at risk (001-27, 001-30, 001-33). */
 const atRiskPerServerMs = 10 * 60_000;
 
+/** And for the announced downtime of a major release (001-28). */
+const downtimeMs = 15 * 60_000;
+
 /** Time at risk and declared downtime, announced and passed; a rolling upgrade has no downtime of its own. */
 export function computeClocks(
   spec: UpgradeRunSpec,
@@ -19,10 +22,15 @@ export function computeClocks(
   return {
     atRisk: {
       planned: formatDuration(servers * atRiskPerServerMs),
-      ...actualOf(between(rows, 'AtRiskBegins', ['AtRiskEnds']), now),
+      ...actualOf(between(rows, 'AtRiskBegins', ['AtRiskEnds', 'FullServiceRestored']), now),
     },
-    downtime: { planned: formatDuration(estimateOf(down)), ...actualOf(down, now) },
+    downtime: { planned: formatDuration(plannedDowntimeMs(spec, down)), ...actualOf(down, now) },
   };
+}
+
+/** A rolling upgrade has none; a way back is estimated by its steps, since the vendor announces none for it. */
+function plannedDowntimeMs(spec: UpgradeRunSpec, down: Rows): number {
+  return spec.procedure === 'downtime' && spec.purpose === 'Upgrade' ? downtimeMs : estimateOf(down);
 }
 
 type Rows = ReturnType<typeof journalOf>;

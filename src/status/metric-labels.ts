@@ -24,6 +24,7 @@ const everyEffect: Readonly<Record<Effect['kind'], true>> = {
   ReattachVolume: true,
   ReleaseRetained: true,
   RunProbes: true,
+  RunDatabaseJob: true,
 };
 
 export const effectKinds: readonly string[] = Object.keys(everyEffect);

@@ -2,14 +2,14 @@
 import { mergeConditions, type WantedCondition } from '../api/conditions.ts';
 import type { Blocker, HandedOver, RunPhase, StepEntry, UpgradeRun, UpgradeRunStatus } from '../api/upgrade-run.ts';
 import { currentStep } from '../planner/decision.ts';
-import { choicesAfter, groupsAtStake } from '../planner/failure.ts';
-import { mergeHandles, recordOf } from '../planner/journal.ts';
+import { choicesAfter, databaseAtStake, groupsAtStake } from '../planner/failure.ts';
+import { isSchemaChanged, mergeHandles, recordOf } from '../planner/journal.ts';
 import { membersOf } from '../planner/members.ts';
 import type { MemberRef } from '../planner/effects.ts';
 import type { Move } from '../planner/move.ts';
 import { retainedObjects } from '../planner/retention.ts';
 import { heldMembers } from '../planner/scope.ts';
-import { drainedKey } from '../planner/steps/keys.ts';
+import { drainedKey, schemaBeforeKey, schemaChangedKey, schemaNowKey } from '../planner/steps/keys.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { formatInstant, parseInstant } from '../shared/instant.ts';
 import { computeClocks, computeProgress } from './clocks.ts';
@@ -66,6 +66,7 @@ export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
         ? computeClocks(run.spec, entries, now)
         : previous.clocks,
     ...(blockers.length === 0 ? {} : { blockers }),
+    ...(mergeHandles(run.spec, entries)[schemaChangedKey] === undefined ? {} : { schemaChanged: true }),
     service: serviceOf(input),
     ...choicesOf(input, phase),
     ...handedOverOf(input, phase),
@@ -151,15 +152,17 @@ function serviceOf({ run, entries }: SummaryInput): NonNullable<UpgradeRunStatus
     (group) => !isOut(group.name) && membersOf(group).every((member) => !out.has(`${member.pool}/${member.member}`)),
   );
   const stake = groupsAtStake({ run: runOf(run), entries });
+  const database = databaseAtStake({ run: runOf(run), entries });
+  const atStake = [
+    ...(database === undefined ? [] : [`writes to the database since ${database}`]),
+    ...stake.map(({ group, since }) => `writes to ${group} since ${since}`),
+  ];
+  const handles = mergeHandles(run.spec, entries);
+  const schema = isSchemaChanged(handles) ? (handles[schemaNowKey] ?? 'unknown') : handles[schemaBeforeKey];
   return {
     serving: serving.map((group) => group.name),
-    atStake:
-      stake.length === 0
-        ? 'none'
-        : stake
-            .map(({ group, since }) => `writes to ${group} since ${since}`)
-            .join(', ')
-            .slice(0, 512),
+    ...(schema === undefined ? {} : { schema }),
+    atStake: atStake.length === 0 ? 'none' : atStake.join(', ').slice(0, 512),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Objects as users write them, with every default filled in by the schema itself. */
 import type * as z from 'zod';
+import { databaseSpec, type Database } from '../../src/api/database.ts';
 import { decisionSpec, type Decision } from '../../src/api/decision.ts';
 import { packageSpec, type Package } from '../../src/api/package.ts';
 import { poolSpec, type Pool } from '../../src/api/pool.ts';
@@ -99,6 +100,19 @@ export function decision(run: string, spec: Omit<z.input<typeof decisionSpec>, '
     run,
     reason: 'the service desk agrees',
     decidedBy: 'ana@example.org',
+    ...spec,
+  });
+}
+
+/** A database whose Jobs are all declared. */
+export function database(name = 'portal-db', spec: Partial<z.input<typeof databaseSpec>> = {}): Database {
+  const job = (verb: string) => ({ job: { podTemplate: 'pg-tools', args: [verb] } });
+  return build('Database', name, databaseSpec, {
+    connection: { host: 'postgres', port: 5432, database: 'portal' },
+    schemaVersion: job('schema-version'),
+    backup: { ...job('backup'), verify: job('verify') },
+    migrate: job('migrate'),
+    restore: job('restore'),
     ...spec,
   });
 }

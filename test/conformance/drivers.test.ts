@@ -1,3 +1,5 @@
+import { realDatabaseHarness } from './database-harness.ts';
+import { describeDatabases } from './database-suite.ts';
 import { haproxyHarness } from './haproxy-harness.ts';
 import { realHarness } from './real-harness.ts';
 import { simHarness } from './sim-harness.ts';
@@ -10,6 +12,7 @@ describePools({ name: 'Service', make: realHarness });
 describePools({ name: 'HAProxy', make: haproxyHarness });
 describePools({ name: 'simulated Service', make: () => simHarness('service') });
 describePools({ name: 'simulated HAProxy', make: () => simHarness('haproxy') });
+describeDatabases({ name: 'Job', make: realDatabaseHarness });
 for (const each of [real, simulated]) {
   describeWorkloads(each);
   describeGroups(each);

@@ -7,7 +7,7 @@ import { startCluster } from '../cluster/cluster.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { KubeClient } from '../../src/kube/types.ts';
 import { releases } from '../portal/images.ts';
-import { importExampleImages, installBelay } from './belay.ts';
+import { importExampleImages, importMajorImages, installBelay } from './belay.ts';
 import type { ExampleOptions } from './example.ts';
 import { createReader } from './reader.ts';
 
@@ -18,6 +18,8 @@ export interface Bed {
   readonly client: KubeClient;
   /** What an example in namespace `e2e-NAME` needs. */
   options(name: string, balancer: 'service' | 'haproxy'): ExampleOptions;
+  /** The same for the example with a database; its images are made at the first call. */
+  major(name: string, balancer: 'service' | 'haproxy'): Promise<ExampleOptions>;
 }
 
 export async function makeBed(log: (line: string) => void): Promise<Bed> {
@@ -29,18 +31,31 @@ export async function makeBed(log: (line: string) => void): Promise<Bed> {
   const images = await importExampleImages(cluster, Object.keys(releases), true);
   const client = createReader(cluster.kubeconfig);
   await installBelay(cluster, client);
+  return bedOf(cluster, client, images);
+}
+
+function bedOf(cluster: Cluster, client: KubeClient, images: ReadonlyMap<string, string>): Bed {
+  let majorImages: Promise<Map<string, string>> | undefined;
+  const common = (name: string) => ({
+    kubectl: cluster.kubectl,
+    client,
+    namespace: `e2e-${name}`,
+    snapshotClass: 'belay-snapshots',
+  });
   return {
     cluster,
     client,
     options: (name, balancer) => ({
-      kubectl: (args, options) => cluster.kubectl(args, options),
-      client,
-      namespace: `e2e-${name}`,
+      ...common(name),
       images,
       balancer,
       // Both binding modes are used: a restored claim binds at once in one and with its pod in the other.
       storageClass: balancer === 'haproxy' ? 'belay-immediate' : 'belay-wait',
-      snapshotClass: 'belay-snapshots',
     }),
+    major: async (name, balancer) => {
+      majorImages ??= importMajorImages(cluster);
+      const all = new Map([...images, ...(await majorImages)]);
+      return { ...common(name), name: 'major', images: all, balancer, storageClass: 'belay-wait' };
+    },
   };
 }

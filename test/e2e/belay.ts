@@ -2,7 +2,8 @@
 import { fileURLToPath } from 'node:url';
 import type { KubeClient } from '../../src/kube/types.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { buildControllerImage, buildHaproxyImage, buildPortalImages } from '../portal/images.ts';
+import { buildPostgresImages } from '../cluster/image-postgres.ts';
+import { buildControllerImage, buildHaproxyImage, buildPortalImages, majorReleases } from '../portal/images.ts';
 import type { NamedImage } from '../portal/images.ts';
 import { controllerNamespace, waitForControllers } from './controllers.ts';
 
@@ -30,6 +31,19 @@ export async function importExampleImages(
   withHaproxy: boolean,
 ): Promise<Map<string, string>> {
   const images = [...(await buildPortalImages(releases)), ...(withHaproxy ? [await buildHaproxyImage()] : [])];
+  return importAll(cluster, images);
+}
+
+/** What the example of a major upgrade needs. @returns as {@link importExampleImages} */
+export async function importMajorImages(cluster: Cluster): Promise<Map<string, string>> {
+  const images = [
+    ...(await buildPortalImages(['portal:1.1.0', ...Object.keys(majorReleases)])),
+    ...(await buildPostgresImages()),
+  ];
+  return importAll(cluster, images);
+}
+
+async function importAll(cluster: Cluster, images: readonly NamedImage[]): Promise<Map<string, string>> {
   const references = new Map<string, string>();
   for (const image of images) references.set(image.name, await importInto(cluster, image));
   return references;

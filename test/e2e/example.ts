@@ -1,4 +1,4 @@
-/** The rolling example in a namespace of its own: the manifests a user applies, with real images and names put in. */
+/** An example in a namespace of its own: the manifests a user applies, with real images and names put in. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,8 +6,18 @@ import { statefulSets } from '../../src/kube/resources.ts';
 import type { KubeClient } from '../../src/kube/types.ts';
 import { waitFor } from '../cluster/poll.ts';
 
-const folder = fileURLToPath(new URL('../../deploy/examples/rolling', import.meta.url));
+const folder = fileURLToPath(new URL('../../deploy/examples', import.meta.url));
 const imageReference = /registry\.example\/([a-z]+:[\w.-]+)@sha256:[0-9a-f]{64}/g;
+
+/** The same files in each; what a set names first is made first. */
+const common = ['application.yaml', 'belay.yaml', 'packages.yaml', 'upgrade.yaml'];
+const files: Readonly<Record<ExampleName, readonly string[]>> = {
+  rolling: common,
+  major: ['database.yaml', ...common],
+};
+
+/** Folder of `deploy/examples`. */
+export type ExampleName = 'rolling' | 'major';
 
 export type Kubectl = (
   args: readonly string[],
@@ -19,6 +29,8 @@ export interface ExampleOptions {
   /** For what is looked at again and again. */
   readonly client: KubeClient;
   readonly namespace: string;
+  /** Default: `rolling`. */
+  readonly name?: ExampleName;
   /** Reference by digest of "portal:1.0.0" and whatever else the manifests name. */
   readonly images: ReadonlyMap<string, string>;
   readonly balancer: 'service' | 'haproxy';
@@ -43,6 +55,15 @@ export class Example {
     this.#options = options;
   }
 
+  /** One database under all servers, and releases that change its schema. */
+  get isMajor(): boolean {
+    return this.#name === 'major';
+  }
+
+  get #name(): ExampleName {
+    return this.#options.name ?? 'rolling';
+  }
+
   get hasHaproxy(): boolean {
     return this.#options.balancer === 'haproxy';
   }
@@ -59,8 +80,8 @@ export class Example {
   }
 
   /** All manifests of the example as one document stream, ready to apply. @throws RangeError for an unknown image */
-  manifests(files: readonly string[] = this.#files()): string {
-    const text = files.map((file) => readFileSync(join(folder, file), 'utf8')).join('---\n');
+  manifests(wanted: readonly string[] = this.#files()): string {
+    const text = wanted.map((file) => readFileSync(join(folder, this.#name, file), 'utf8')).join('---\n');
     const edited = this.#options.edit === undefined ? text : this.#options.edit(text);
     return this.render(edited);
   }
@@ -68,9 +89,9 @@ export class Example {
   /** Puts the namespace and real images into manifests that are written for namespace `portal`. */
   render(manifests: string): string {
     const { storageClass, snapshotClass } = this.#options;
-    const modes = 'accessModes: [ReadWriteOnce]';
+    const placed = storageClass === undefined ? '$&' : `$&\n$1storageClassName: ${storageClass}`;
     return manifests
-      .replaceAll(modes, storageClass === undefined ? modes : `${modes}\n      storageClassName: ${storageClass}`)
+      .replaceAll(/^( *)accessModes: \[ReadWriteOnce\]$/gm, placed)
       .replaceAll('csi-hostpath', snapshotClass ?? 'csi-hostpath')
       .replaceAll('namespace: portal', `namespace: ${this.namespace}`)
       .replaceAll('.portal.svc', `.${this.namespace}.svc`)
@@ -101,9 +122,10 @@ export class Example {
     await this.#options.kubectl(args, { timeoutMs: 180_000 });
   }
 
-  /** Adds a release that follows 1.0.0 and 1.1.0; `image` is a name such as "portal:1.2.0-damage-data". */
+  /** Adds a release that follows those of the example; `image` is a name such as "portal:1.2.0-damage-data". */
   async addPackage(name: string, image: string, version = '1.2.0'): Promise<void> {
-    await this.kubectl(['apply', '-f', '-'], packageManifest(name, this.image(image), version));
+    const kind = this.isMajor ? majorRelease : minorRelease;
+    await this.kubectl(['apply', '-f', '-'], packageManifest(name, { ...kind, version, image: this.image(image) }));
   }
 
   /** What a user does to upgrade. */
@@ -113,8 +135,8 @@ export class Example {
   }
 
   #files(): readonly string[] {
-    const common = ['application.yaml', 'belay.yaml', 'packages.yaml', 'upgrade.yaml'];
-    return this.hasHaproxy ? [...common, 'haproxy/haproxy.yaml'] : common;
+    const own = files[this.#name];
+    return this.hasHaproxy ? [...own, '../rolling/haproxy/haproxy.yaml'] : own;
   }
 
   async #isReady(): Promise<boolean> {
@@ -131,11 +153,25 @@ function namespaceManifest(name: string): string {
   });
 }
 
-function packageManifest(name: string, image: string, version: string): string {
+const minorRelease = { upgradeType: 'Minor', upgradesFrom: '>=1.0 <1.2' };
+const majorRelease = {
+  upgradeType: 'Major',
+  upgradesFrom: '>=1.0 <2.0',
+  schema: { version: '42', change: 'Migrate' },
+};
+
+interface Release {
+  readonly version: string;
+  readonly upgradeType: string;
+  readonly upgradesFrom: string;
+  readonly image: string;
+}
+
+function packageManifest(name: string, { image, ...release }: Release): string {
   return JSON.stringify({
     apiVersion: 'belay.dev/v1alpha1',
     kind: 'Package',
     metadata: { name },
-    spec: { product: 'portal', version, upgradeType: 'Minor', upgradesFrom: '>=1.0 <1.2', images: { portal: image } },
+    spec: { product: 'portal', ...release, images: { portal: image } },
   });
 }

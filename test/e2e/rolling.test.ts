@@ -1,5 +1,5 @@
 /**
- * The rolling procedure on a real cluster: API server, kubelet, containers, CSI snapshots, HAProxy, all under load.
+ * The rolling and the major procedure on a real cluster: API server, kubelet, containers, CSI snapshots, HAProxy, all under load.
  * One file, so that the cluster is started once; the stories are in `cases/`.
  */
 import { after, before, describe } from 'node:test';
@@ -7,10 +7,11 @@ import { makeBed } from './bed.ts';
 import type { Bed } from './bed.ts';
 import { registerDisturbances } from './cases/disturbances.ts';
 import { registerLeaders } from './cases/leaders.ts';
+import { registerMajor } from './cases/major.ts';
 import { registerNeighbours } from './cases/neighbours.ts';
 import { registerReleases } from './cases/releases.ts';
 
-describe('rolling upgrades on a real cluster', { concurrency: 1 }, () => {
+describe('upgrades on a real cluster', { concurrency: 1 }, () => {
   let made: Bed | undefined;
   const bed = (): Bed => {
     if (made === undefined) throw new Error('the cluster did not start');
@@ -29,4 +30,5 @@ describe('rolling upgrades on a real cluster', { concurrency: 1 }, () => {
   registerNeighbours(bed);
   registerDisturbances(bed);
   registerLeaders(bed);
+  registerMajor(bed);
 });

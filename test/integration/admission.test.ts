@@ -5,6 +5,15 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import * as z from 'zod';
+import { mayDecide, wasInForce } from '../../src/controllers/access-review.ts';
+import { reconcileDecision } from '../../src/controllers/reconcile-decision.ts';
+import { decodeDecision } from '../../src/api/decode.ts';
+import { decisions } from '../../src/api/resources.ts';
+import { createCache } from '../../src/kube/cache.ts';
+import type { Decision } from '../../src/api/decision.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import { createReader } from '../e2e/reader.ts';
+import { validObjects } from './bad-objects.ts';
 import { renderDeploy, staleFiles } from '../../scripts/render-deploy.ts';
 import { controlPlaneTools, ensureTools } from '../cluster/build-tools.ts';
 import { type ControlPlane, startControlPlane } from '../cluster/control-plane.ts';
@@ -88,6 +97,21 @@ describe('Decision policies', () => {
     assert.match(await refusal(administrator, { choice: 'SignOff' }, 'lab'), /in namespace lab/);
   });
 
+  it('S-41: leaves the status of a Decision, where the verdict stands, to the controller', async () => {
+    for (const user of [engineer, administrator]) {
+      const answer = await tryKubectl([
+        'auth',
+        'can-i',
+        'patch',
+        'decisions/status.belay.dev',
+        '-n',
+        'shop',
+        `--as=${user}`,
+      ]);
+      assert.equal(answer.stdout.trim(), 'no');
+    }
+  });
+
   it('lets the controller write the status of what others decided', async () => {
     const { name } = await decide(administrator, { choice: 'SignOff' });
     const patch = JSON.stringify({ status: { phase: 'Accepted' } });
@@ -103,6 +127,96 @@ describe('Decision policies', () => {
       patch,
       `--as=${controller}`,
     ]);
+  });
+});
+
+describe('who asked for an upgrade', () => {
+  const annotation = 'belay.dev/asked-by';
+  const askedBy = async (): Promise<string | undefined> => {
+    const { stdout } = await cluster.kubectl(['-n', 'shop', 'get', 'upgradeset', 'portal', '-o', 'json']);
+    const set: unknown = JSON.parse(stdout);
+    return objectSchema.parse(set).metadata.annotations?.[annotation];
+  };
+  const patch = (user: string, change: object): Promise<RunResult> =>
+    tryKubectl([
+      '-n',
+      'shop',
+      'patch',
+      'upgradeset',
+      'portal',
+      '--type=merge',
+      '-p',
+      JSON.stringify(change),
+      `--as=${user}`,
+    ]);
+
+  before(async () => {
+    for (const user of [engineer, administrator]) await bindEditor(user);
+    const set = { ...validObjects['UpgradeSet'], metadata: { name: 'portal', namespace: 'shop' } };
+    await waitFor({
+      what: 'the policies on UpgradeSets to be in force',
+      timeoutMs: 30_000,
+      check: async () => {
+        const made = await tryKubectl(['create', '--dry-run=server', '-o', 'json', '-f', '-'], JSON.stringify(set));
+        return made.stdout.includes(annotation) ? true : undefined;
+      },
+    });
+    const made = await tryKubectl(['create', '-f', '-', `--as=${engineer}`], JSON.stringify(set));
+    assert.equal(made.stderr, '');
+  });
+
+  it('S-35: is noted when a set is made and when somebody asks for something else', async () => {
+    assert.equal(await askedBy(), engineer);
+    assert.equal((await patch(administrator, { spec: { package: 'portal-1.3.0' } })).stderr, '');
+    assert.equal(await askedBy(), administrator);
+    assert.equal((await patch(engineer, { spec: { approvals: { fourEyes: true } } })).stderr, '');
+    assert.equal(await askedBy(), engineer);
+  });
+
+  it('S-35: stays when somebody pauses or labels the set, and when the controller guards it', async () => {
+    assert.equal((await patch(administrator, { spec: { paused: true, historyLimit: 3 } })).stderr, '');
+    assert.equal((await patch(administrator, { metadata: { labels: { team: 'web' } } })).stderr, '');
+    assert.equal((await patch(controller, { metadata: { finalizers: ['belay.dev/finalize'] } })).stderr, '');
+    assert.equal(await askedBy(), engineer);
+    assert.equal((await patch(controller, { metadata: { finalizers: [] } })).stderr, '');
+  });
+
+  it('S-35: cannot be written in the name of another', async () => {
+    const forged = { metadata: { annotations: { [annotation]: administrator } } };
+    assert.match(
+      (await patch(engineer, forged)).stderr,
+      /names who asks for an upgrade: leave it as it was, or remove it/,
+    );
+    // With a change, the true name takes its place.
+    assert.equal((await patch(engineer, { ...forged, spec: { package: 'portal-1.4.0' } })).stderr, '');
+    assert.equal(await askedBy(), engineer);
+  });
+});
+
+describe('review by the controller', () => {
+  it('S-41: gets the answers of the policies from the authorizer, for names', async () => {
+    const client = createReader(cluster.kubeconfig).as(controller);
+    const ask = (user: string, choice: 'Resume' | 'SignOff', where = 'shop', run = 'portal-7') =>
+      mayDecide(client, { user, choice, namespace: where, run });
+    const answers = [
+      await ask(engineer, 'Resume'),
+      await ask(engineer, 'SignOff'),
+      await ask(administrator, 'SignOff'),
+      await ask(administrator, 'SignOff', 'lab'),
+      await ask('cara@example.org', 'SignOff'),
+      await ask('cara@example.org', 'SignOff', 'shop', 'portal-8'),
+      await ask('admin', 'SignOff'),
+    ];
+    assert.deepEqual(answers, [true, false, true, false, true, false, false]);
+  });
+
+  it('S-41: finds the policies that are in force, and since when', async () => {
+    const client = createReader(cluster.kubeconfig).as(controller);
+    const now = Date.now() + 60_000;
+    for (const policy of ['decisions', 'asked-by'] as const) {
+      assert.equal(await wasInForce(client, policy, { namespace: 'shop', at: now }), true);
+      assert.equal(await wasInForce(client, policy, { namespace: 'shop', at: now - 3_600_000 }), false);
+    }
   });
 });
 
@@ -176,6 +290,8 @@ describe('chart', () => {
     ['impersonate', ['serviceaccounts/default', '-n', 'shop'], 'no'],
     ['list', ['secrets', '-n', 'shop'], 'no'],
     ['create', ['decisions.belay.dev', '-n', 'lab'], 'no'],
+    ['create', ['localsubjectaccessreviews.authorization.k8s.io', '-n', 'shop'], 'yes'],
+    ['create', ['subjectaccessreviews.authorization.k8s.io'], 'no'],
     ['create', ['clusterrolebindings.rbac.authorization.k8s.io'], 'no'],
   ];
   for (const [verb, target, want] of rights) {
@@ -207,7 +323,8 @@ describe('chart', () => {
       rule.verbs.some((verb) => !['get', 'list', 'watch', 'impersonate'].includes(verb)),
     );
     // ConfigMaps are the holds, which must work whatever account a set names.
-    const others = writes?.filter((rule) => !['belay.dev', 'events.k8s.io'].includes(rule.apiGroups.join()));
+    const own = ['authorization.k8s.io', 'belay.dev', 'events.k8s.io'];
+    const others = writes?.filter((rule) => !own.includes(rule.apiGroups.join()));
     assert.deepEqual(new Set(others?.flatMap((rule) => rule.resources)), new Set(['configmaps']));
     assert.ok(!role?.rules?.some((rule) => rule.resources.includes('secrets')));
   });
@@ -249,6 +366,42 @@ describe('chart', () => {
     assert.equal((await decide(engineer, { decidedBy: engineer })).decidedBy, engineer);
   });
 
+  it('S-41: refuses without the policies what they would refuse, in the status of the Decision', async () => {
+    await helm('upgrade', '--set', 'admission.enabled=false');
+    const run = validObjects['UpgradeRun'];
+    const metadata = { name: 'portal-1', namespace: 'shop' };
+    await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify({ ...run, metadata }) });
+    const client = createReader(cluster.kubeconfig).as(controller);
+    const { planHash: hash } = z.object({ planHash: z.string() }).parse(run?.['spec']);
+    const verdictOn = async (user: string, choice: string): Promise<string> => {
+      const name = await waitFor({
+        what: 'the policies to be gone',
+        timeoutMs: 30_000,
+        check: async () => {
+          const result = await tryDecide(user, { run: 'portal-1', planHash: hash, choice, decidedBy: user });
+          return result.code === 0
+            ? z.object({ metadata: z.object({ name: z.string() }) }).parse(JSON.parse(result.stdout)).metadata.name
+            : undefined;
+        },
+      });
+      const key = { namespace: 'shop', name };
+      const cache = createCache<Decision>({ logger: silentLogger });
+      cache.replaced([await client.get<Decision>(decisions, key)], '1');
+      await reconcileDecision({ client, caches: { decisions: cache }, now: () => Date.now() }, key);
+      const { status } = decodeDecision(await client.get(decisions, key));
+      return `${status?.phase}: ${status?.message}`;
+    };
+    assert.match(
+      await verdictOn(engineer, 'SignOff'),
+      /^Void: ana@example\.org may not decide SignOff on run portal-1: grant create on upgraderuns\/signoff/,
+    );
+    assert.equal(await verdictOn(administrator, 'SignOff'), 'Accepted: first valid decision');
+    assert.match(
+      await verdictOn(administrator, 'SignOff'),
+      /^Void: Decision d-\w+ of ben@example\.org \(SignOff\) came first/,
+    );
+  });
+
   it('keeps the CRDs, and with them the objects, when it is uninstalled, and takes them up again', async () => {
     const decisions = async () => (await cluster.kubectl(['-n', 'shop', 'get', 'decisions', '-o', 'name'])).stdout;
     const kept = await decisions();
@@ -265,6 +418,7 @@ const objectSchema = z.object({
     name: z.string(),
     namespace: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
+    annotations: z.record(z.string(), z.string()).optional(),
   }),
   rules: z
     .array(z.object({ apiGroups: z.array(z.string()), resources: z.array(z.string()), verbs: z.array(z.string()) }))
@@ -305,6 +459,12 @@ async function namespace(name: string, labels: Record<string, string> = {}): Pro
 
 async function bind(where: string, role: string, user: string): Promise<void> {
   await cluster.kubectl(['-n', where, 'create', 'rolebinding', role, `--clusterrole=belay-${role}`, `--user=${user}`]);
+}
+
+/** The rights that the aggregated role `edit` gives on our kinds. */
+async function bindEditor(user: string): Promise<void> {
+  const name = `editor-${user.replaceAll(/[^a-z]/g, '-')}`;
+  await cluster.kubectl(['-n', 'shop', 'create', 'rolebinding', name, '--clusterrole=belay-edit', `--user=${user}`]);
 }
 
 async function bindRole(

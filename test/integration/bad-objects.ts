@@ -17,6 +17,28 @@ const http = {
   env: [{ name: 'PASSWORD', secretKeyRef: { name: 'probe', key: 'password' } }],
 };
 
+const databaseJob = (verb: string): Plain => ({
+  job: {
+    podTemplate: 'pg-tools',
+    command: ['belay-pg'],
+    args: [verb, '--to=${TO_SCHEMA}'],
+    env: [
+      { name: 'PGOPTIONS', value: '-c lock_timeout=60s' },
+      { name: 'PGPASSWORD', secretKeyRef: { name: 'portal-db', key: 'password' } },
+    ],
+    timeout: '30m',
+  },
+});
+
+const database: Plain = {
+  connection: { host: 'postgres', port: 5432, database: 'portal', credentialsSecret: 'portal-db' },
+  schemaVersion: { job: { image, args: ['schema-version'] } },
+  backup: { ...databaseJob('backup'), verify: databaseJob('verify') },
+  migrate: databaseJob('migrate'),
+  restore: databaseJob('restore'),
+  drill: databaseJob('drill'),
+};
+
 /** One valid object per kind with nearly every field filled in. */
 export const validObjects: Readonly<Record<string, Plain>> = {
   Package: objectOf('Package', 'portal-1.2.0', {
@@ -63,6 +85,7 @@ export const validObjects: Readonly<Record<string, Plain>> = {
       { name: 'launch', job: { image, args: ['launch'], timeout: '2m' } },
     ],
   }),
+  Database: objectOf('Database', 'portal-db', database),
   ServerGroup: objectOf('ServerGroup', 'group-1', {
     product: 'portal',
     servers: [
@@ -80,6 +103,7 @@ export const validObjects: Readonly<Record<string, Plain>> = {
         pools: [{ name: 'stream', member: 's1' }],
       },
     ],
+    database: 'portal-db',
     probes: 'web-functions',
     isolatedParameters: { BASE: 'http://${SERVER}:8080' },
     snapshot: { volumeSnapshotClassName: 'csi-hostpath', retain: 'UntilSignOff' },
@@ -107,6 +131,7 @@ export const validObjects: Readonly<Record<string, Plain>> = {
     facts: { loadBalanced: 'Yes' },
     policy: { signOff: 'Required', rollback: {}, timeouts: {} },
     groups: [],
+    database: { name: 'portal-db', uid: '7d1a', spec: database },
     suites: [],
     pools: [],
     handles: {},
@@ -441,6 +466,47 @@ const runs = of('UpgradeRun', {
   'gets another plan': { set: { 'spec.steps': [] }, says: 'a run is immutable', isUpdate: true },
 });
 
+const databases = of('Database', {
+  'is nowhere': { set: { 'spec.connection': undefined }, says: 'spec.connection: Required value' },
+  'has no address': { set: { 'spec.connection.host': '' }, says: 'spec.connection.host' },
+  'has a port that cannot be': { set: { 'spec.connection.port': 0 }, says: 'spec.connection.port' },
+  'cannot tell its schema': { set: { 'spec.schemaVersion': undefined }, says: 'spec.schemaVersion: Required value' },
+  'makes backups that nothing verifies': {
+    set: { 'spec.backup.verify': undefined },
+    says: 'spec.backup.verify: Required value',
+  },
+  'restores what it never backs up': {
+    set: { 'spec.backup': undefined },
+    says: 'restore without backup restores nothing: fill in backup or remove restore',
+  },
+  'migrates by a PodTemplate and an image': {
+    set: { 'spec.migrate.job.image': image },
+    says: 'set exactly one of: podTemplate, image',
+  },
+  'migrates by nothing': {
+    set: { 'spec.migrate.job.podTemplate': undefined },
+    says: 'set exactly one of: podTemplate, image',
+  },
+  'migrates by an image that may change': {
+    set: { 'spec.migrate.job.podTemplate': undefined, 'spec.migrate.job.image': 'registry.example/pg-tools:17' },
+    says: 'image must name its content by digest',
+  },
+  'holds a password': {
+    set: { 'spec.migrate.job.env.1.value': 'secret' },
+    says: 'set exactly one of: value, secretKeyRef',
+  },
+  'moves to another server': {
+    set: { 'spec.connection.host': 'postgres-2' },
+    says: 'host and database say which database it is',
+    isUpdate: true,
+  },
+  'becomes another database': {
+    set: { 'spec.connection.database': 'mail' },
+    says: 'host and database say which database it is',
+    isUpdate: true,
+  },
+});
+
 const decisions = of('Decision', {
   'is for no run': { set: { 'spec.run': undefined }, says: 'spec.run: Required value' },
   'is for no plan': { set: { 'spec.planHash': undefined }, says: 'spec.planHash: Required value' },
@@ -466,6 +532,7 @@ export const badObjects: readonly BadObject[] = [
   ...packages,
   ...pools,
   ...suites,
+  ...databases,
   ...groups,
   ...sets,
   ...runs,

@@ -197,6 +197,7 @@ function decode(kind: string, object: Plain): unknown {
     ['Package', decoders.decodePackage],
     ['Pool', decoders.decodePool],
     ['ProbeSuite', decoders.decodeProbeSuite],
+    ['Database', decoders.decodeDatabase],
     ['ServerGroup', decoders.decodeServerGroup],
     ['UpgradeSet', decoders.decodeUpgradeSet],
     ['UpgradeRun', decoders.decodeUpgradeRun],

@@ -14,6 +14,8 @@ export interface Mutation {
   };
 }
 
+const database = (name: string) => ({ file: 'test/unit/database-rules.test.ts', name });
+const story = (name: string) => ({ file: 'test/simulation/golden.test.ts', name });
 const rules = (name: string) => ({ file: 'test/unit/planner-rules.test.ts', name });
 
 export const mutations: readonly Mutation[] = [
@@ -104,7 +106,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a member that came back is left in the pool',
     file: 'src/planner/decide.ts',
-    find: 'return assertHeld(context, input.entries) ??',
+    find: 'return assertHeld(context, held) ??',
     replace: 'return',
     test: rules('a member that came back into the pool by itself is put out again'),
   },
@@ -181,5 +183,86 @@ export const mutations: readonly Mutation[] = [
       file: 'src/drivers/pools/service.test.ts',
       name: 'relies on a hold only when a dry-run pod comes without the label',
     },
+  },
+  {
+    name: 'a migration is begun again without evidence',
+    file: 'src/planner/steps/migrate-database.ts',
+    find: `if (found === 'none' && job !== undefined) return`,
+    replace: 'if (job !== undefined) return',
+    test: database('001-82: begun without evidence it is not begun again'),
+  },
+  {
+    name: 'a migration whose Job is gone is begun again at once',
+    file: 'src/planner/steps/migrate-database.ts',
+    find: 'return timesBegun(context) === 0 ?',
+    replace: 'return timesBegun(context) >= 0 ?',
+    test: database('001-82: evidence is asked for before anything is begun again'),
+  },
+  {
+    name: 'that the schema may have changed is written down afterwards only',
+    file: 'src/planner/steps/migrate-database.ts',
+    find: '...(isMinor(context) ? {} : { [schemaChangedKey]: operation }),',
+    replace: '',
+    test: database('design 5.4: that the schema may have changed is written down before the migration begins'),
+  },
+  {
+    name: 'a minor release may change the schema',
+    file: 'src/planner/steps/migrate-database.ts',
+    find: 'if (now === schema) return done(',
+    replace: `if (now !== '') return done(`,
+    test: database('001-102: and stopped'),
+  },
+  {
+    name: 'a backup counts before it is verified',
+    file: 'src/planner/steps/backup-database.ts',
+    find: `if ('verdict' in verified) return verified.verdict;`,
+    replace: '',
+    test: database('001-60: a backup that is not verified is not a way back'),
+  },
+  {
+    name: 'the database is restored under running servers',
+    file: 'src/planner/steps/restore-database.ts',
+    find: 'if (pods.length > 0)',
+    replace: 'if (pods.length > 99)',
+    test: database('001-130: nothing is restored while pods use the database'),
+  },
+  {
+    name: 'old code is started on the new schema',
+    file: 'src/planner/steps/start.ts',
+    find: `if (wrong !== '') return fail(`,
+    replace: `if (wrong === 'x') return fail(`,
+    test: database('001-133: old code is not started on the new schema'),
+  },
+  {
+    name: 'the way back leaves the database as it is',
+    file: 'src/planner/procedures/rollback.ts',
+    find: 'if (isSchemaChanged(handles)) return withDatabase',
+    replace: 'if (list.steps.length === 0) return withDatabase',
+    test: story(
+      'S-29 001-130 001-133: the migration fails: the database is restored, then the old servers start, and no write is lost',
+    ),
+  },
+  {
+    name: 'writes after a migration are thrown away without a word',
+    file: 'src/planner/failure.ts',
+    find: `return onServed !== 'DiscardWrites';`,
+    replace: 'return false;',
+    test: story(
+      'S-29: the second group fails after users have written on the new schema: it holds, and the loss is stated',
+    ),
+  },
+  {
+    name: 'an outcome that nobody knows is rolled back by itself',
+    file: 'src/planner/failure.ts',
+    find: `current.entry.reason !== 'OutcomeUnknown' &&`,
+    replace: '',
+    test: story('design 5.4: nobody knows what became of the migration: a person is asked, whatever the policy'),
+  },
+  {
+    name: 'a way back that is not offered counts',
+    file: 'src/planner/intent.ts',
+    find: 'offered.length > 0 && !isOffered',
+    replace: 'offered.length > 99 && !isOffered',
+    test: database('001-126: a way back that is not offered does not count'),
   },
 ];

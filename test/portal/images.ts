@@ -26,24 +26,35 @@ export const releases: Readonly<Record<string, { readonly version: string; reado
   'portal:1.2.0-breaks-after-shed': { version: '1.2.0', fault: 'breaks-after-shed' },
 };
 
+/** Releases with the next schema, for the example of a major upgrade; they follow every 1.x. */
+export const majorReleases: typeof releases = {
+  'portal:2.0.0': { version: '2.0.0', fault: 'none' },
+  'portal:2.1.0': { version: '2.1.0', fault: 'broken-login' },
+  'portal:2.0.0-broken-login': { version: '2.0.0', fault: 'broken-login' },
+  'portal:2.0.0-never-ready': { version: '2.0.0', fault: 'never-ready' },
+  'portal:2.0.0-wrong-version': { version: '2.0.0', fault: 'wrong-version' },
+  'portal:2.0.0-damage-data': { version: '2.0.0', fault: 'damage-data' },
+  'portal:2.0.0-breaks-after-writes': { version: '2.0.0', fault: 'breaks-after-writes' },
+};
+
 export interface NamedImage extends BuiltImage {
   readonly name: string;
 }
 
-/** Builds the named releases. @throws RangeError for a name that is not in `releases` */
+/** Builds the named releases. @throws RangeError for a name that is in neither list */
 export async function buildPortalImages(names: readonly string[]): Promise<NamedImage[]> {
-  const [server, load] = await Promise.all(['server', 'load'].map((program) => transpile(program)));
+  const [server, load] = await Promise.all([bundlePortal('server'), bundlePortal('load')]);
   const images: NamedImage[] = [];
   for (const name of names) {
-    const release = releases[name];
+    const release = releases[name] ?? majorReleases[name];
     if (release === undefined) throw new RangeError(`there is no release ${name}`);
     const file = join(work, name.replace(':', '-'), 'release.json');
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, JSON.stringify(release));
+    writeFileSync(file, JSON.stringify({ ...release, schema: release.version.startsWith('2.') ? '42' : '41' }));
     images.push(
       await build1(name, {
         base: 'node',
-        files: { '/app/server.mjs': server ?? '', '/app/load.mjs': load ?? '', '/app/release.json': file },
+        files: { '/app/server.mjs': server, '/app/load.mjs': load, '/app/release.json': file },
         entrypoint: ['node', '/app/server.mjs'],
       }),
     );
@@ -78,7 +89,8 @@ async function build1(name: string, options: Omit<ImageOptions, 'name' | 'tag'>)
   return { ...built, name };
 }
 
-async function transpile(program: string): Promise<string> {
+/** One file that Node runs, with all it needs. @returns its path */
+export async function bundlePortal(program: 'server' | 'load'): Promise<string> {
   const outfile = join(work, `${program}.mjs`);
   await build({
     entryPoints: [fileURLToPath(new URL(`${program}.ts`, import.meta.url))],
@@ -87,6 +99,11 @@ async function transpile(program: string): Promise<string> {
     platform: 'node',
     format: 'esm',
     target: 'node24',
+    // The client of PostgreSQL is CommonJS, and asks for these where there are any.
+    banner: {
+      js: "import { createRequire as portalRequire } from 'node:module'; const require = portalRequire(import.meta.url);",
+    },
+    external: ['pg-native', 'cloudflare:sockets'],
     logLevel: 'warning',
   });
   return outfile;

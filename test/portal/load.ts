@@ -9,6 +9,8 @@ import { createHash } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { Outages } from './outages.ts';
+import type { Outage } from './outages.ts';
 
 export interface MemberReport {
   readonly member: string;
@@ -31,6 +33,8 @@ export interface LoadReport {
   /** Answers by the version that gave them. */
   readonly versions: Readonly<Record<string, number>>;
   readonly members: readonly MemberReport[];
+  /** Of writes: from the first that failed to the next that was acknowledged. The load generator always says it. */
+  readonly downtime?: { readonly seconds: number; readonly outages: readonly Outage[] };
   readonly seconds: number;
 }
 
@@ -93,6 +97,7 @@ class Load {
   readonly #acknowledged = new Map<string, Set<string>>();
   readonly #versions = new Map<string, number>();
   readonly #failures: string[] = [];
+  readonly #outages = new Outages();
   readonly #startedAt = performance.now();
   #sequence = 0;
   #requests = 0;
@@ -126,14 +131,17 @@ class Load {
     const path = isWrite ? `/write?client=${this.#client}&seq=${this.#sequence}` : '/about';
     if (isWrite) this.#sent.add(line);
     this.#requests += 1;
+    const sentAtMs = Date.now();
     try {
       const answer = await ask(this.#url + path, { method: isWrite ? 'POST' : 'GET', agent });
       if (answer.status !== 200) throw new Error(`status ${answer.status} ${answer.body.slice(0, 80)}`);
       const said: Acknowledgement = JSON.parse(answer.body);
       this.#versions.set(said.version, (this.#versions.get(said.version) ?? 0) + 1);
       if (isWrite) this.#acknowledge(said.volume, line);
+      if (isWrite) this.#outages.good(sentAtMs, Date.now());
     } catch (error) {
       this.#failed += 1;
+      if (isWrite) this.#outages.failed(sentAtMs);
       if (this.#failures.length < 10) this.#failures.push(`${new Date().toISOString()} ${path}: ${String(error)}`);
     }
   }
@@ -150,6 +158,7 @@ class Load {
   }
 
   async report(baselines: readonly Baseline[]): Promise<LoadReport> {
+    const outages = this.#outages.list(Date.now());
     const members = await Promise.all(baselines.map((baseline) => this.#check(baseline)));
     return {
       requests: this.#requests,
@@ -160,6 +169,7 @@ class Load {
       dataIdentical: members.every((member) => member.identical),
       versions: Object.fromEntries([...this.#versions].toSorted(([a], [b]) => (a < b ? -1 : 1))),
       members,
+      downtime: { seconds: outages.reduce((sum, { seconds }) => sum + seconds, 0), outages: outages.slice(0, 20) },
       seconds: Math.round((performance.now() - this.#startedAt) / 100) / 10,
     };
   }
@@ -205,7 +215,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       url: { type: 'string', default: 'http://portal:8080' },
-      /** NAME=URL, once per member: where its volume is looked at, past the pool. */
+      /** NAME=URL, once per member: where its volume is looked at, past the pool. Servers with one database: one. */
       member: { type: 'string', multiple: true, default: [] },
       client: { type: 'string', default: 'load' },
       rate: { type: 'string', default: '200' },

@@ -1,5 +1,6 @@
 /**
- * The example application: a portal that keeps what its users write on a volume.
+ * The example application: a portal that keeps what its users write on a volume, or in PostgreSQL when `PGHOST` or
+ * `DATABASE_URL` is set; then it works with the schema of its release only, and is not ready on another.
  * It is the only program of its container. What differs between releases stands in `release.json` beside it, so
  * releases differ by image digest alone, and each bad release is bad in one way that one gate should catch.
  */
@@ -8,6 +9,8 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { DatabaseStore } from './database-store.ts';
+import type { Storage } from './storage.ts';
 import { Store } from './store.ts';
 
 export type Fault =
@@ -26,6 +29,8 @@ export type Fault =
 
 interface Release {
   readonly version: string;
+  /** Of the database it works with. */
+  readonly schema: string;
   readonly fault: Fault;
 }
 
@@ -36,15 +41,16 @@ const operatorPaths = new Set(['/healthz', '/stats', '/shed']);
 
 class Portal {
   readonly #release: Release;
-  readonly #store: Store;
+  readonly #store: Storage;
   readonly #member: string;
   readonly #password: string;
   readonly #sockets = new Map<Socket, 'new' | 'user' | 'operator'>();
   #shedding = false;
   #wasShed = false;
   #writes = 0;
+  #problem: string | undefined;
 
-  constructor(release: Release, store: Store, env: { readonly member: string; readonly password: string }) {
+  constructor(release: Release, store: Storage, env: { readonly member: string; readonly password: string }) {
     this.#release = release;
     this.#store = store;
     this.#member = env.member;
@@ -77,7 +83,7 @@ class Portal {
   async #answer(request: IncomingMessage, url: URL): Promise<Answer> {
     switch (url.pathname) {
       case '/healthz':
-        return this.#release.fault === 'never-ready' ? [503, { ready: false }] : [200, { ready: true }];
+        return this.#health();
       case '/about':
         return [200, { version: this.#version(), member: this.#member }];
       case '/login':
@@ -85,12 +91,9 @@ class Portal {
       case '/write':
         return this.#write(url.searchParams.get('client') ?? '', Number(url.searchParams.get('seq')));
       case '/read':
-        return [
-          200,
-          { member: this.#member, ...this.#store.digest(Number(url.searchParams.get('bytes') ?? Infinity)) },
-        ];
+        return this.#read(Number(url.searchParams.get('bytes') ?? Infinity));
       case '/lines':
-        return [200, this.#store.lines().toString('utf8')];
+        return [200, (await this.#store.lines()).toString('utf8')];
       case '/shed':
         this.shed(request.method !== 'DELETE');
         return [200, { shedding: this.#shedding }];
@@ -104,9 +107,21 @@ class Portal {
   async #write(client: string, seq: number): Promise<Answer> {
     if (!/^[\w-]{1,40}$/.test(client) || !Number.isSafeInteger(seq))
       return [400, { error: 'client and seq are needed' }];
-    await this.#store.append(`${client} ${seq}`);
+    const volume = await this.#store.append(client, seq);
     this.#writes += 1;
-    return [200, { member: this.#member, volume: this.#store.volume, version: this.#release.version }];
+    return [200, { member: this.#member, volume, version: this.#release.version }];
+  }
+
+  async #health(): Promise<Answer> {
+    const problem = this.#release.fault === 'never-ready' ? 'not yet' : await this.#store.problem();
+    // Asked every second: said once.
+    if (problem !== undefined && problem !== this.#problem) console.error(`not ready: ${problem}`);
+    this.#problem = problem;
+    return problem === undefined ? [200, { ready: true }] : [503, { ready: false, problem }];
+  }
+
+  async #read(bytes: number): Promise<Answer> {
+    return [200, { member: this.#member, ...(await this.#store.digest(bytes)) }];
   }
 
   #login(body: string): Answer {
@@ -144,11 +159,17 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-function main(): void {
+function openStorage(release: Release): Storage {
+  const url = process.env['DATABASE_URL'];
+  if (url === undefined && process.env['PGHOST'] === undefined) return new Store(process.env['DATA_FOLDER'] ?? '/data');
+  return new DatabaseStore({ release: release.version, schema: release.schema, url });
+}
+
+async function main(): Promise<void> {
   const release: Release = JSON.parse(readFileSync(new URL('release.json', import.meta.url), 'utf8'));
   if (release.fault === 'crash-on-start') throw new Error('cannot read my own settings');
-  const store = new Store(process.env['DATA_FOLDER'] ?? '/data');
-  if (release.fault === 'damage-data') store.damage();
+  const store = openStorage(release);
+  if (release.fault === 'damage-data') await store.damage();
   const portal = new Portal(release, store, {
     member: process.env['MEMBER_NAME'] ?? 'portal',
     password: process.env['PROBE_PASSWORD'] ?? 'probe',
@@ -169,4 +190,4 @@ function main(): void {
   server.listen(Number(process.env['LISTEN_PORT'] ?? '8080'), () => console.log(`${release.version} serves`));
 }
 
-main();
+await main();

@@ -1,17 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, fsync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
-
-export interface Digest {
-  readonly volume: string;
-  /** Size of the log of writes. */
-  readonly bytes: number;
-  readonly writes: number;
-  /** Of the log's first bytes, as many as were asked for. */
-  readonly sha256: string;
-  /** Of the megabyte that never changes. */
-  readonly seed: string;
-  readonly intact: boolean;
-}
+import type { Digest, Storage } from './storage.ts';
 
 interface Waiting {
   readonly line: string;
@@ -19,8 +8,8 @@ interface Waiting {
 }
 
 /** A volume: an append-only log of writes, and a megabyte that never changes with its checksum beside it. */
-export class Store {
-  readonly volume: string;
+export class Store implements Storage {
+  readonly #volume: string;
   readonly #folder: string;
   readonly #file: number;
   #waiting: Waiting[] = [];
@@ -36,28 +25,33 @@ export class Store {
       writeFileSync(`${folder}/volume.new`, randomUUID(), { flush: true });
       renameSync(`${folder}/volume.new`, `${folder}/volume`);
     }
-    this.volume = readFileSync(`${folder}/volume`, 'utf8');
+    this.#volume = readFileSync(`${folder}/volume`, 'utf8');
     this.#folder = folder;
     this.#file = openSync(`${folder}/writes.log`, 'a');
   }
 
   /** Settles once the line is on the disk; lines that arrive meanwhile share the next flush. */
-  append(line: string): Promise<void> {
+  append(client: string, seq: number): Promise<string> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ line, done: (error) => (error === null ? resolve() : reject(error)) });
+      const done = (error: Error | null): void => (error === null ? resolve(this.#volume) : reject(error));
+      this.#waiting.push({ line: `${client} ${seq}`, done });
       if (!this.#isBusy) this.#flush();
     });
   }
 
-  lines(): Buffer {
+  async lines(): Promise<Buffer> {
     return readFileSync(`${this.#folder}/writes.log`);
   }
 
-  digest(bytes: number): Digest {
-    const log = this.lines();
+  async problem(): Promise<undefined> {
+    return undefined;
+  }
+
+  async digest(bytes: number): Promise<Digest> {
+    const log = await this.lines();
     const seed = sha256(readFileSync(`${this.#folder}/seed`));
     return {
-      volume: this.volume,
+      volume: this.#volume,
       bytes: log.length,
       writes: log.reduce((count, byte) => (byte === 10 ? count + 1 : count), 0),
       sha256: sha256(log.subarray(0, bytes)),
@@ -67,8 +61,8 @@ export class Store {
   }
 
   /** What a bad migration does: the second half of the log and some of the rest are gone. */
-  damage(): void {
-    const log = this.lines();
+  async damage(): Promise<void> {
+    const log = await this.lines();
     writeFileSync(`${this.#folder}/writes.log`, log.subarray(0, log.length / 2), { flush: true });
     writeFileSync(`${this.#folder}/seed`, randomBytes(1 << 19), { flush: true });
   }

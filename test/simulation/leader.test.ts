@@ -10,6 +10,7 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { createSimDrivers } from '../../src/simulation/drivers.ts';
 import { crashPlan, SimProcess } from '../../src/simulation/process.ts';
 import type { Simulation } from '../../src/simulation/simulation.ts';
+import { TerminalError } from '../../src/shared/errors.ts';
 import { must } from '../../src/simulation/world.ts';
 import { play, setting, whenStep, type Told } from './story.ts';
 
@@ -109,5 +110,29 @@ describe('S-03: the leader changes in mid-drain', () => {
     );
     const made = ended.world.calls.filter((call) => call.kind === 'CreateSnapshot' && call.changed).length;
     assert.equal(made, 2);
+  });
+});
+
+describe('S-12: the namespace is deleted in mid-run', () => {
+  it('S-12: a way back that cannot be made ends the run at once, with that reason', async () => {
+    const ended = await play({
+      tell: () => ({
+        ...setting({ set: { ...quick, rollback: { policy: 'RequireApproval' } } }),
+        fail: ['probe:login@group-1'],
+        limitMs: 600_000,
+      }),
+    });
+    const input = passInput(ended.simulation, 1);
+    const outcome = await runPass({
+      ...input,
+      intent: { paused: false, end: 'Delete' },
+      store: {
+        ...input.store,
+        createRun: () => Promise.reject(new TerminalError('NamespaceTerminating', 'namespace shop is being deleted')),
+      },
+    });
+    assert.equal(outcome.run.status?.phase, 'Failed');
+    const ready = outcome.run.status?.conditions?.find((condition) => condition.type === 'Ready');
+    assert.deepEqual([ready?.reason, ready?.message], ['NamespaceTerminating', 'namespace shop is being deleted']);
   });
 });

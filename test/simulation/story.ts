@@ -50,6 +50,7 @@ export function setting(draft: SceneDraft = {}): Setting {
     packages: (draft.packages ?? ['1.1.0', '1.2.0']).map((version) => packageOf(version)),
     pools: [pool('web', { ...driver, minServing: draft.minServing ?? 1 })],
     suites: [probeSuite('web-functions', draft.suite ?? {})],
+    databases: [],
     groups: names.map((_, index) => serverGroup(index + 1, draft.group ?? {})),
     sets: [upgradeSet({ serverGroups: names, rollback: { policy: 'Automatic' }, ...draft.set })],
   };

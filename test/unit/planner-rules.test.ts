@@ -48,6 +48,7 @@ function runOf(names: readonly string[] = ['a', 'b']): { name: string; uid: stri
     to: '1.1',
     canHold: true,
     loadBalanced: true,
+    database: undefined,
     signOff: 'NotRequired',
     timeouts: {},
   });
@@ -153,6 +154,7 @@ function observe(world: World): Observed {
         ? new Map()
         : new Map([['data-a', { claim: 'data-a', state: world.restore, message: '' }]]),
     probes: new Map(probeIds.map((id) => [id, { id, state: world.probe ?? 'absent', message: '', results: [] }])),
+    databaseJobs: new Map(),
     saved: new Set(),
     settings: new Map(),
   };

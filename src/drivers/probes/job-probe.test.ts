@@ -129,6 +129,7 @@ describe('job probes (S-24)', () => {
     assert.deepEqual(job.spec.template.spec.containers, [
       {
         name: 'probe',
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
         image,
         args: ['--url=http://a/x'],
         env: [

@@ -2,12 +2,14 @@ import type { JobAction } from '../../api/common.ts';
 import { DeadlineExceeded, sleep, withDeadline } from '../../kube/deadline.ts';
 import { isAlreadyExists } from '../../kube/kube-error.ts';
 import type { Pod, PodTemplate } from '../../kube/objects.ts';
-import { jobs, pods } from '../../kube/resources.ts';
+import { jobs } from '../../kube/resources.ts';
 import type { ObjectName } from '../../kube/types.ts';
 import { parseDuration } from '../../shared/duration.ts';
+import { readTemplate } from '../jobs/one-shot-job.ts';
+import { podsNamedBy } from '../jobs/pod-state.ts';
 import type { TryResult } from './attempts.ts';
+import { jobName, jobObject } from './job-object.ts';
 import { ProbeNotWanted } from './not-wanted.ts';
-import { jobName, jobObject, podTemplates } from './job-object.ts';
 import { jobState, type JobState } from './job-result.ts';
 import { withEnv } from './secrets.ts';
 import type { TryContext } from './try-context.ts';
@@ -57,7 +59,8 @@ async function follow(action: JobAction, context: TryContext, at: ObjectName): P
     signal.throwIfAborted();
     const job = await secrets.client.find(jobs, at, signal);
     if (job === undefined) return { answer: 'none', message: `Job ${at.name} was deleted` };
-    const pod = await podOf(context, at);
+    // The last by name; there is one at most.
+    const pod = (await podsNamedBy(secrets.client, at, signal)).at(-1);
     const state = jobState(job, pod, action.timeout);
     if (state.kind !== 'running') return resultOfJob(state, pod, context, at);
     if (clock.monotonic() >= endsAt) {
@@ -97,20 +100,10 @@ async function logOf(pod: Pod | undefined, { secrets, signal }: TryContext): Pro
   return `; log: ${lines.length <= logCharacters ? lines : `…${lines.slice(-logCharacters)}`}`;
 }
 
-/** The last pod of the Job by name; it has one at most. */
-async function podOf({ secrets, signal }: TryContext, at: ObjectName): Promise<Pod | undefined> {
-  const selection = { namespace: secrets.namespace, labelSelector: `batch.kubernetes.io/job-name=${at.name}` };
-  const { items } = await secrets.client.list(pods, selection, signal);
-  return items.at(-1);
-}
-
-async function templateOf({ podTemplate, image }: JobAction, { secrets, signal }: TryContext): Promise<PodTemplate> {
-  if (image !== undefined)
-    return { spec: { containers: [{ name: 'probe', image }], automountServiceAccountToken: false } };
-  const name = podTemplate ?? '';
-  const found = await secrets.client.find(podTemplates, { namespace: secrets.namespace, name }, signal);
-  if (found === undefined) throw new TryEnded('none', `PodTemplate ${name} does not exist`);
-  return found.template;
+async function templateOf(action: JobAction, { secrets, signal }: TryContext): Promise<PodTemplate> {
+  const template = await readTemplate(secrets.client, secrets.namespace, { ...action, containerName: 'probe' }, signal);
+  if (template === undefined) throw new TryEnded('none', `PodTemplate ${action.podTemplate ?? ''} does not exist`);
+  return template;
 }
 
 /** Best effort: a Job that stays ends by its own deadline. The try's signal may be over already. */

@@ -1,5 +1,6 @@
 /** What a Job and its pod say about a try. Pure; the log is read elsewhere, and only for `exited`. */
 import type { Job, Pod } from '../../kube/objects.ts';
+import { containerStatuses, isEvicted, pendingReason, stuckReason } from '../jobs/pod-state.ts';
 
 export type JobState =
   | { readonly kind: 'running'; readonly message: string }
@@ -8,16 +9,6 @@ export type JobState =
   | { readonly kind: 'exited'; readonly message: string }
   /** The test did not get to say anything; `isOver` when the Job has ended by itself. */
   | { readonly kind: 'silent'; readonly message: string; readonly isOver: boolean };
-
-/** Reasons that do not go away while the Job stands. ErrImagePull alone may: the kubelet tries again. */
-const cannotStart: ReadonlySet<string> = new Set([
-  'ImagePullBackOff',
-  'InvalidImageName',
-  'ErrImageNeverPull',
-  'CreateContainerConfigError',
-  'CreateContainerError',
-  'RunContainerError',
-]);
 
 export function jobState(job: Job, pod: Pod | undefined, timeout: string): JobState {
   const conditions = (job.status?.conditions ?? []).filter(({ status }) => status === 'True');
@@ -35,7 +26,7 @@ export function jobState(job: Job, pod: Pod | undefined, timeout: string): JobSt
     const why = pendingReason(pod);
     return { kind: 'silent', message: `Job did not end within ${timeout}${why === '' ? '' : `: ${why}`}`, isOver };
   }
-  const stuck = waitingReason(pod);
+  const stuck = stuckReason(pod);
   if (stuck !== undefined && !isOver) return { kind: 'silent', message: stuck, isOver };
   if (failed === undefined) return { kind: 'running', message: pendingReason(pod) };
   const ended = terminationOf(pod);
@@ -45,34 +36,9 @@ export function jobState(job: Job, pod: Pod | undefined, timeout: string): JobSt
   return { kind: 'exited', message: `exit status ${ended.exitCode}${memory}, want 0` };
 }
 
-function isEvicted({ status }: Pod): boolean {
-  if (status?.reason === 'Evicted') return true;
-  return (status?.conditions ?? []).some(
-    (condition) => condition.type === 'DisruptionTarget' && condition.status === 'True',
-  );
-}
-
-function statusesOf(pod: Pod | undefined): NonNullable<NonNullable<Pod['status']>['containerStatuses']> {
-  return [...(pod?.status?.initContainerStatuses ?? []), ...(pod?.status?.containerStatuses ?? [])];
-}
-
-function waitingReason(pod: Pod | undefined): string | undefined {
-  for (const { state } of statusesOf(pod)) {
-    const { reason = '', message } = state?.waiting ?? {};
-    if (cannotStart.has(reason))
-      return `container cannot start: ${reason}${message === undefined ? '' : `: ${message}`}`;
-  }
-  return undefined;
-}
-
-function pendingReason(pod: Pod | undefined): string {
-  const scheduled = pod?.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-  if (scheduled?.status === 'False')
-    return `pod cannot be placed: ${scheduled.message ?? scheduled.reason ?? 'no reason given'}`;
-  return waitingReason(pod) ?? '';
-}
-
 function terminationOf(pod: Pod | undefined): { readonly exitCode: number; readonly reason?: string } | undefined {
-  const ended = statusesOf(pod).flatMap(({ state }) => (state?.terminated === undefined ? [] : [state.terminated]));
+  const ended = containerStatuses(pod).flatMap(({ state }) =>
+    state?.terminated === undefined ? [] : [state.terminated],
+  );
   return ended.find(({ exitCode }) => exitCode !== 0) ?? ended[0];
 }

@@ -1,3 +1,4 @@
+import { canonicalJson } from '../../shared/json.ts';
 import type { ContainerStatus, HorizontalPodAutoscaler, PersistentVolumeClaim, Pod } from '../../kube/objects.ts';
 import { isNotFound } from '../../kube/kube-error.ts';
 import { horizontalPodAutoscalers, persistentVolumeClaims } from '../../kube/resources.ts';
@@ -5,7 +6,7 @@ import type { KubeClient } from '../../kube/types.ts';
 import type { WorkloadRef } from '../../planner/effects.ts';
 import type { ClaimObservation, PodObservation, WorkloadObservation } from '../../planner/observed.ts';
 import type { RunContext } from '../contract.ts';
-import { canonicalJson, lockAnnotation, operationAnnotation, restoredFromAnnotation, sha256 } from '../marks.ts';
+import { lockAnnotation, operationAnnotation, restoredFromAnnotation, sha256 } from '../marks.ts';
 import { type Workload, type WorkloadPods, claimsNamedBy, findWorkload, isLive, isReady, podsOf } from '../pods.ts';
 import { lastWriterOf, reconcilersOf } from './managers.ts';
 

@@ -1,3 +1,4 @@
+import { canonicalJson } from '../../shared/json.ts';
 import type { ControllerRevision, PodTemplate } from '../../kube/objects.ts';
 import { isAlreadyExists, isNotFound } from '../../kube/kube-error.ts';
 import { apiVersionOf, controllerRevisions, pods } from '../../kube/resources.ts';
@@ -5,7 +6,6 @@ import type { KubeClient, KubeObject } from '../../kube/types.ts';
 import type { EffectOf, Operation } from '../contract.ts';
 import { PauseError, RetryError, TerminalError } from '../access.ts';
 import {
-  canonicalJson,
   fieldManagers,
   operationAnnotation,
   operationMark,

@@ -4,7 +4,15 @@
  * the same capacity checks as on the way up.
  */
 import type { RunGroup, Step, UpgradeRunSpec } from '../../api/upgrade-run.ts';
-import { mergeHandles, recordAfter, type GroupRecord, type Handles, type PastRun } from '../journal.ts';
+import {
+  isIntact,
+  isSchemaChanged,
+  mergeHandles,
+  recordAfter,
+  type GroupRecord,
+  type Handles,
+  type PastRun,
+} from '../journal.ts';
 import type { RollbackOrder } from '../move.ts';
 import { claimsKey, reattachKey, snapshotKey } from '../steps/keys.ts';
 import { isPooled, StepList, versionBefore } from './steps.ts';
@@ -23,7 +31,6 @@ export interface RollbackPlan {
 }
 
 export function computeRollback(input: RollbackInput): RollbackPlan {
-  const { order } = input;
   const { spec } = input.origin;
   const list = new StepList(spec.policy.timeouts);
   const names = spec.groups.map((group) => group.name);
@@ -40,6 +47,7 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
     groups: names,
   });
 
+  if (isSchemaChanged(handles)) return withDatabase(input, list, records, handles);
   const back = records.filter(({ record }) => record.fate === 'Stopped' || record.fate === 'Changed');
   const intact = records.filter(({ record }) => record.out && isIntact(record));
   for (const { group } of intact) {
@@ -54,7 +62,8 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
     });
   }
   // Reversed: of several groups that serve the new version, the last changed goes back first; the broken before all.
-  const broken = back.filter(({ record }) => record.out && !isIntact(record));
+  // Whoever was not changed serves soonest.
+  const broken = back.filter(({ record }) => record.out && !isIntact(record)).toSorted((a, b) => rankOf(a) - rankOf(b));
   const serving = back.filter((entry) => !broken.includes(entry)).toReversed();
   for (const { group, record } of [...broken, ...serving])
     addWayBack(
@@ -65,20 +74,106 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
       broken.some((entry) => entry.group === group),
     );
 
-  const tested = back.filter(({ group }) => group.probes !== undefined);
+  addEnd(
+    list,
+    spec,
+    back.map(({ group }) => group),
+  );
+  finishHandles(input, handles, records, back);
+  return { steps: list.steps, handles };
+}
+
+interface Recorded {
+  readonly group: RunGroup;
+  readonly record: GroupRecord;
+}
+
+/**
+ * Everybody stops, the database goes back, and only then does old code start again: first the groups that were not
+ * changed, since they serve soonest (001-130, 001-133).
+ */
+function withDatabase(
+  input: RollbackInput,
+  list: StepList,
+  records: readonly Recorded[],
+  handles: Record<string, string>,
+): RollbackPlan {
+  const { spec } = input.origin;
+  for (const { group, record } of records) {
+    const at = { group: group.name, interrupts: true };
+    const prefix = idOf(spec, group);
+    // One that has met users may have some still, also where it was just taken out or let in.
+    if (isPooled(group) && (!record.out || record.servedSince !== ''))
+      list.add({
+        ...at,
+        id: `${prefix}-drain`,
+        number: '1',
+        title: `Drain ${group.name}`,
+        action: 'Drain',
+        timeout: group.drain.timeout,
+      });
+    list.add({ ...at, id: `${prefix}-stop`, number: '1a', title: `Stop ${group.name}`, action: 'Stop' });
+  }
+  list.add({
+    id: 'database',
+    number: '2',
+    title: 'Put the database back',
+    action: 'RestoreDatabase',
+    interrupts: true,
+  });
+  for (const { group, record } of records.toSorted((a, b) => rankOf(a) - rankOf(b))) {
+    addPrevious(list, input, group, record);
+    addReturn(list, input, group);
+  }
+  addEnd(
+    list,
+    spec,
+    records.map(({ group }) => group),
+  );
+  finishHandles(input, handles, records, records);
+  return { steps: withDowntime(list.steps), handles };
+}
+
+function rankOf({ record }: Recorded): number {
+  return record.fate === 'Changed' ? 1 : 0;
+}
+
+/** From the first who leaves to the first who is back. */
+function withDowntime(steps: readonly Step[]): Step[] {
+  const begins = steps.findIndex((step) => step.action === 'Drain' || step.action === 'Stop');
+  const ends = steps.findIndex(
+    (step) => step.action === 'Undrain' || (step.action === 'Start' && step.group !== undefined),
+  );
+  const join = steps.findIndex((step) => step.action === 'Undrain');
+  return steps.map((step, index) => {
+    if (index === begins) return { ...step, marker: 'DowntimeBegins' };
+    return index === (join < 0 ? ends : join) ? { ...step, marker: 'LimitedServiceRestored' } : step;
+  });
+}
+
+function addEnd(list: StepList, spec: UpgradeRunSpec, back: readonly RunGroup[]): void {
+  const tested = back.filter((group) => group.probes !== undefined);
   if (tested.length > 0) {
-    const title = `Tests through the load balancer, version ${spec.from.version ?? 'before'}`;
     list.add({
       id: 'final',
       number: '6',
-      title,
+      title: `Tests through the load balancer, version ${spec.from.version ?? 'before'}`,
       action: 'Probe',
       scope: 'Pool',
-      groups: tested.map(({ group }) => group.name),
-      ...versionBefore(tested.map(({ group }) => group)),
+      groups: tested.map((group) => group.name),
+      ...versionBefore(tested),
     });
   }
-  list.add({ id: 'cleanup', number: '7', title: 'Release locks', action: 'Cleanup', groups: names });
+  const groups = spec.groups.map((group) => group.name);
+  list.add({ id: 'cleanup', number: '7', title: 'Release locks', action: 'Cleanup', groups });
+}
+
+function finishHandles(
+  { order }: RollbackInput,
+  handles: Record<string, string>,
+  records: readonly Recorded[],
+  back: readonly Recorded[],
+): void {
   // What is still out when this plan begins: held again on every pass until its own step lets it in.
   handles['held/groups'] = records
     .filter(({ record }) => record.out)
@@ -87,7 +182,6 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
   if (order.method === 'PreviousTemplate') {
     for (const { group } of back) handles[reattachKey(group.name)] = 'yes';
   }
-  return { steps: list.steps, handles };
 }
 
 /** The upgrade's notes with those of the rollbacks since; a drain lifted in between is ours again only when made again. */
@@ -98,11 +192,6 @@ function handlesOf(input: RollbackInput): Handles {
     mergeHandles(spec, entries),
     ...input.attempts.flatMap((attempt) => attempt.entries.map((entry) => entry.handles ?? {})),
   ) as Handles;
-}
-
-/** Out of the pool, but whole: only drained, or new and tested and drained for another's test. */
-function isIntact(record: GroupRecord): boolean {
-  return record.fate === 'Drained' || (record.fate === 'Changed' && record.verified && record.servedSince !== '');
 }
 
 function addWayBack(list: StepList, input: RollbackInput, group: RunGroup, record: GroupRecord, isOut: boolean): void {
@@ -123,27 +212,41 @@ function addWayBack(list: StepList, input: RollbackInput, group: RunGroup, recor
     });
   }
   list.add({ ...at, id: `${prefix}-stop`, number: '2a', title: `Stop ${group.name}`, action: 'Stop', interrupts });
-  if (record.fate === 'Changed') {
-    const kept = whyKept(input, group, record);
-    if (hasSnapshots(input, group)) {
-      const title = `Restore the volumes of ${group.name}`;
-      list.add({
-        ...at,
-        id: `${prefix}-restore`,
-        number: '3',
-        title,
-        action: 'RestoreSnapshot',
-        ...(kept === '' ? {} : { skip: kept }),
-      });
-    }
+  addPrevious(list, input, group, record);
+  addReturn(list, input, group);
+}
+
+/** Volumes and template of a stopped group as they were before. */
+function addPrevious(list: StepList, input: RollbackInput, group: RunGroup, record: GroupRecord): void {
+  if (record.fate !== 'Changed') return;
+  const prefix = idOf(input.origin.spec, group);
+  const at = { group: group.name };
+  const kept = whyKept(input, group, record);
+  if (hasSnapshots(input, group)) {
     list.add({
       ...at,
-      id: `${prefix}-reinstall`,
-      number: '4',
-      title: `Put the previous release of ${group.name} back`,
-      action: 'Reinstall',
+      id: `${prefix}-restore`,
+      number: '3',
+      title: `Restore the volumes of ${group.name}`,
+      action: 'RestoreSnapshot',
+      ...(kept === '' ? {} : { skip: kept }),
     });
   }
+  list.add({
+    ...at,
+    id: `${prefix}-reinstall`,
+    number: '4',
+    title: `Put the previous release of ${group.name} back`,
+    action: 'Reinstall',
+  });
+}
+
+/** Started, tested alone, and back in the pool. */
+function addReturn(list: StepList, input: RollbackInput, group: RunGroup): void {
+  const { spec } = input.origin;
+  const prefix = idOf(spec, group);
+  const at = { group: group.name };
+  const pooled = isPooled(group);
   list.add({
     ...at,
     id: `${prefix}-start`,

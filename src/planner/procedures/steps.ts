@@ -8,6 +8,9 @@ const times: Readonly<Partial<Record<StepAction, { timeout: string; estimate: st
   Drain: { timeout: '5m', estimate: '1m' },
   Stop: { timeout: '15m', estimate: '1m' },
   Snapshot: { timeout: '15m', estimate: '2m' },
+  BackupDatabase: { timeout: '1h', estimate: '3m' },
+  MigrateDatabase: { timeout: '1h', estimate: '3m' },
+  RestoreDatabase: { timeout: '2h', estimate: '5m' },
   Upgrade: { timeout: '15m', estimate: '30s' },
   Configure: { timeout: '15m', estimate: '30s' },
   Start: { timeout: '15m', estimate: '3m' },
@@ -38,12 +41,6 @@ export class StepList {
       ...draft,
       ...(this.#timeouts[draft.action] === undefined ? {} : { timeout: this.#timeouts[draft.action] }),
     });
-  }
-
-  /** Changes the step added last, e.g. to put a marker on it. */
-  amendLast(change: Partial<Step>): void {
-    const last = this.#steps.at(-1);
-    if (last !== undefined) this.#steps[this.#steps.length - 1] = { ...last, ...change };
   }
 
   get steps(): Step[] {

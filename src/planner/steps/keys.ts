@@ -61,3 +61,19 @@ export const releasedKey = (name: string): string => `released/${name}`;
 /** How many locks this very attempt has taken, and given back: see `locks.ts`. */
 export const lockedKey = (operation: string): string => `locked/${operation}`;
 export const unlockedKey = (operation: string): string => `unlocked/${operation}`;
+
+/** Name of the newest backup that was verified, and RFC 3339 when. */
+export const backupKey = 'backup/handle';
+export const backupAtKey = 'backup/at';
+
+/** Version of the schema before the run. */
+export const schemaBeforeKey = 'schema/before';
+
+/** Version of the schema as the last step that changed it has read it. */
+export const schemaNowKey = 'schema/now';
+
+/** Operation of the migration that may have changed the schema, written down before it begins. */
+export const schemaChangedKey = 'schema/changed';
+
+/** How often this very migration was begun: its evidence is asked for anew each time. */
+export const migrationKey = (operation: string): string => `migration/${operation}`;

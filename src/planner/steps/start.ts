@@ -1,11 +1,16 @@
 /** Starts the group out of its pools and waits until every pod is ready. Source: A-14, 001-103, 001-108. */
-import { seeWorkload, workloadsOf } from '../members.ts';
+import type { RunGroup } from '../../api/upgrade-run.ts';
+import { formatInstant } from '../../shared/instant.ts';
+import { membersOf, seeWorkload, workloadsOf } from '../members.ts';
 import { workloadKey } from '../observed.ts';
 import { act, done, fail, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
-import { replicasKey } from './keys.ts';
+import { isSchemaChanged } from '../journal.ts';
+import { replicasKey, schemaBeforeKey, schemaNowKey, servedKey } from './keys.ts';
 
 export function evaluateStart(context: StepContext): StepVerdict {
   const group = groupOf(context.run.spec, context.step.group);
+  const wrong = schemaProblem(context);
+  if (wrong !== '') return fail('SchemaMismatch', wrong);
   const waiting: string[] = [];
   for (const workload of workloadsOf(group)) {
     const seen = seeWorkload(context.observed, workload);
@@ -15,7 +20,8 @@ export function evaluateStart(context: StepContext): StepVerdict {
       return fail('JournalLost', `the journal does not say how many replicas ${workload.name} had`);
     const replicas = Number(before);
     if (seen.replicas !== replicas && !(seen.autoscaled && seen.replicas > 0)) {
-      return act({ kind: 'ScaleWorkload', workload, replicas }, `${workload.name} had ${replicas} replicas`);
+      const because = `${workload.name} had ${replicas} replicas`;
+      return act({ kind: 'ScaleWorkload', workload, replicas }, because, meetsUsers(context, group));
     }
     if (!seen.rolledOut || !seen.current) {
       const trouble = seen.pods.filter((pod) => pod.trouble !== '').map((pod) => `${pod.name}: ${pod.trouble}`);
@@ -28,4 +34,24 @@ export function evaluateStart(context: StepContext): StepVerdict {
   }
   if (waiting.length === 0) return done('started, every pod ready');
   return waitOrFail(context, { reason: 'NotReadyYet', message: listSome(waiting) }, 'StartTimeout');
+}
+
+/** No server is started on a schema that its code does not know (invariant 2 of the requirements); empty when it may. */
+function schemaProblem({ handles, run, step }: StepContext): string {
+  const { from, to, purpose } = run.spec;
+  const before = handles[schemaBeforeKey];
+  if (before === undefined) return '';
+  const now = isSchemaChanged(handles) ? handles[schemaNowKey] : before;
+  const isNew = purpose === 'Upgrade' && step.expect === to.version;
+  const needed = isNew && run.spec.procedure === 'downtime' ? to.schema : before;
+  if (needed === undefined || now === needed) return '';
+  return `${step.group ?? ''} with version ${isNew ? to.version : (step.expect ?? from.version ?? 'before')} needs schema ${needed}, the database has ${now ?? 'an unknown one'}`;
+}
+
+/** Where the pool holds nobody back, users are met with the start: what they write from then on is theirs. */
+function meetsUsers({ run, handles, now }: StepContext, group: RunGroup): Record<string, string> | undefined {
+  const { spec } = run;
+  const key = servedKey(group.name);
+  const meets = spec.purpose === 'Upgrade' && spec.facts['hold'] === 'AsStarted' && membersOf(group).length > 0;
+  return meets && handles[key] === undefined ? { [key]: formatInstant(now) } : undefined;
 }

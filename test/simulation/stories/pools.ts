@@ -186,6 +186,33 @@ export const poolStories: readonly Story[] = [
     ends: ['Completed'],
   },
   {
+    ids: 'S-18',
+    name: 'S-18-forgets-while-asked',
+    title: 'the load balancer forgets while a person is asked: what failed its tests is put out again, and waits',
+    tell: () => {
+      const told = setting({ set: { rollback: { policy: 'RequireApproval' } } });
+      // For the moment until it is noticed nobody can answer but the load balancer itself.
+      Object.assign(told.world.promises, { mayInterrupt: true, mayServeUnproven: true, mayCut: true });
+      return {
+        ...told,
+        fail: ['probe:login@group-1'],
+        events: [
+          {
+            what: 'HAProxy restarts',
+            when: ({ store }) => store.runs.at(-1)?.status?.phase === 'AwaitingDecision',
+            act: ({ world }) => {
+              setInstance(world, 'web', 0, false);
+              setInstance(world, 'web', 0, true);
+            },
+          },
+        ],
+        limitMs: 600_000,
+      };
+    },
+    ends: ['AwaitingDecision'],
+    check: ({ world }) => assert.deepEqual([serves(world, 'web-1'), serves(world, 'web-2')], [false, true]),
+  },
+  {
     ids: 'A-19 001-125',
     name: 'A-19-approval',
     title: 'without the policy Automatic a person is asked before anything goes back',

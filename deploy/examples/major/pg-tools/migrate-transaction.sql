@@ -1,0 +1,2 @@
+BEGIN;
+SELECT pg_current_xact_id()::text AS belay_transaction \gset
