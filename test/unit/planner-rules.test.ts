@@ -213,6 +213,11 @@ describe('rules of the steps', () => {
       { pool: pool([member('a', { ...out, connections: { known: false, why: 'no answer' } }), member('b')]) },
       'wait Draining',
     ],
+    'S-16: a Service forgets whom a person took out, so such a group is not restarted': [
+      { action: 'Drain', group: 'a' },
+      { pool: pool([member('a', { state: 'Drained', foreign: 'label taken off by somebody' }), member('b')]) },
+      'wait ForeignPoolState',
+    ],
     'S-38: nobody counts as drained while nodes may not have heard of it': [
       { action: 'Drain', group: 'a', handles: { 'drained/users/a-app': 'ours' } },
       { pool: pool([member('a', out), member('b')], { lagMs: 20_000 }) },

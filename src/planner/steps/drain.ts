@@ -28,23 +28,35 @@ export function evaluateDrain(context: StepContext): StepVerdict {
 
 /** Written down before the first touch: a member that was already out by somebody's hand is not ours to put back. */
 function holdFirst(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
-  const fresh = members.filter((member) => context.handles[drainedKey(member.ref)] === undefined);
-  const record: Record<string, string> = {};
-  for (const { ref, seen } of fresh) {
-    const personal = seen.foreign !== '' && (seen.state === 'Drained' || seen.state === 'Draining');
-    if (personal) record[drainedKey(ref)] = 'person';
+  const personal = members.filter(
+    ({ ref, seen }) =>
+      context.handles[drainedKey(ref)] === undefined &&
+      seen.foreign !== '' &&
+      (seen.state === 'Drained' || seen.state === 'Draining'),
+  );
+  const lost = personal.find(({ ref }) => forgetsPersons(context, ref));
+  if (lost !== undefined) {
+    const { pool, member } = lost.ref;
+    const message = `${member}: ${lost.seen.foreign}; its new pods would join pool ${pool} again, so put it back first, or take the server out of the group`;
+    const blocker = { type: 'Foreign', object: `pool/${pool}` };
+    return waitOrFail(context, { reason: 'ForeignPoolState', message, blocker }, 'ForeignPoolState');
   }
-  if (Object.keys(record).length > 0) {
+  if (personal.length > 0) {
     return {
       kind: 'record',
-      record,
-      because: `${Object.keys(record).length} members were taken out by somebody else and stay out`,
+      record: Object.fromEntries(personal.map(({ ref }) => [drainedKey(ref), 'person'])),
+      because: `${personal.length} members were taken out by somebody else and stay out`,
     };
   }
   const loose = ours(context, members).find((member) => member.pool.canHold && !member.seen.held);
   if (loose === undefined) return undefined;
   const problem = mayLeave(context, members);
   return problem ?? act({ kind: 'HoldMember', member: loose.ref }, `${loose.ref.member} must not rejoin by itself`);
+}
+
+/** A label that a person took off a pod is back on the next one; what a load balancer was told outlives its servers. */
+function forgetsPersons({ run }: StepContext, { pool }: MemberRef): boolean {
+  return run.spec.pools.find((candidate) => candidate.name === pool)?.driver === 'service';
 }
 
 function ours(context: StepContext, members: readonly SeenMember[]): SeenMember[] {
