@@ -6,7 +6,7 @@ import { ensureTools } from '../../test/cluster/build-tools.ts';
 import { attachCluster, downCluster, startCluster } from '../../test/cluster/cluster.ts';
 import type { Cluster } from '../../test/cluster/cluster.ts';
 import { run } from '../../test/cluster/process.ts';
-import { chartArgs, importExampleImages, installBelay } from '../../test/e2e/belay.ts';
+import { chartArgs, importExampleImages, installBelay, waitForAdmission } from '../../test/e2e/belay.ts';
 import type { ExampleOptions, Kubectl } from '../../test/e2e/example.ts';
 import { createReader } from '../../test/e2e/reader.ts';
 import { buildControllerImage, buildHaproxyImage, buildPortalImages } from '../../test/portal/images.ts';
@@ -137,6 +137,7 @@ async function openForeign(log: Log, withHaproxy: boolean): Promise<DemoBed> {
   const images = imagesFromEnvironment(process.env, withHaproxy);
   log(`installing Belay by its chart into the cluster of ${process.env['KUBECONFIG'] ?? ''}`);
   await helmOfEnvironment(chartArgs(images.belay), { timeoutMs: 300_000 });
+  await waitForAdmission(kubectlOfEnvironment);
   const { SNAPSHOT_CLASS: snapshotClass, STORAGE_CLASS: storageClass } = process.env;
   return {
     example: {

@@ -2,10 +2,12 @@
 import { fileURLToPath } from 'node:url';
 import type { KubeClient } from '../../src/kube/types.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { waitFor } from '../cluster/poll.ts';
 import { buildPostgresImages } from '../cluster/image-postgres.ts';
 import { buildControllerImage, buildHaproxyImage, buildPortalImages, majorReleases } from '../portal/images.ts';
 import type { NamedImage } from '../portal/images.ts';
 import { controllerNamespace, waitForControllers } from './controllers.ts';
+import type { Kubectl } from './example.ts';
 
 const chart = fileURLToPath(new URL('../../helm/belay', import.meta.url));
 
@@ -22,6 +24,23 @@ export function chartArgs(image: string): string[] {
 export async function installBelay(cluster: Cluster, client: KubeClient): Promise<void> {
   await cluster.helm(chartArgs(await importInto(cluster, await buildControllerImage())));
   await waitForControllers(cluster.kubectl, client);
+  await waitForAdmission((args, options) => cluster.kubectl(args, options));
+}
+
+const asked = `apiVersion: belay.dev/v1alpha1
+kind: UpgradeSet
+metadata: {name: asked, namespace: default}
+spec: {package: none, serverGroups: [none]}
+`;
+
+/** For up to a minute the API server's mutating policies do not know new kinds, and it refuses their objects so long. */
+export async function waitForAdmission(kubectl: Kubectl): Promise<void> {
+  await waitFor({
+    what: 'UpgradeSets to be admitted',
+    timeoutMs: 150_000,
+    intervalMs: 500,
+    check: () => kubectl(['create', '--dry-run=server', '-f', '-'], { stdin: asked }),
+  });
 }
 
 /** Builds and imports images of the example. @returns references by digest, by the names the manifests use */
