@@ -37,7 +37,8 @@ import type { KubeClient, KubeObject, KubeWatcher, ObjectName, Resource } from '
 import type { Logger } from '../shared/logger.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import type { Caches, ControllerContext } from './context.ts';
-import { reconcileDecision, reconcileGroup, reconcilePackage } from './reconcile-objects.ts';
+import { reconcileDecision } from './reconcile-decision.ts';
+import { reconcileGroup, reconcilePackage } from './reconcile-objects.ts';
 import { reconcilePool } from './pool-status.ts';
 import { reconcileDatabase } from './reconcile-database.ts';
 import { closingProbes, countVerdict, watchRuns, type RunCounters } from './run-watch.ts';

@@ -12,8 +12,6 @@ import { readyConditions } from './conditions.ts';
 import type { ControllerContext } from './context.ts';
 import { runs } from './facts.ts';
 
-export { reconcileDecision } from './reconcile-decision.ts';
-
 const settled: ReconcileResult = { kind: 'settled' };
 
 export async function reconcileGroup(

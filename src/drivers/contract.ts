@@ -59,18 +59,7 @@ export interface WorkloadDriver {
   ): Promise<ReadonlyMap<string, 'as-wanted' | 'differs' | 'missing'>>;
   request(
     operation: Operation,
-    effect: EffectOf<
-      | 'LockWorkload'
-      | 'UnlockWorkload'
-      | 'ScaleWorkload'
-      | 'DeletePods'
-      | 'SaveRevision'
-      | 'ApplyImages'
-      | 'RestoreTemplate'
-      | 'SaveSettings'
-      | 'ApplySettings'
-      | 'RestoreSettings'
-    >,
+    effect: WorkloadEffect | EffectOf<'SaveSettings' | 'ApplySettings' | 'RestoreSettings'>,
     signal: AbortSignal,
   ): Promise<void>;
 }
@@ -143,3 +132,14 @@ export interface Drivers {
 
 /** The effects of these kinds. */
 export type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>;
+
+/** On one workload; the driver of workloads takes those on settings as well. */
+export type WorkloadEffect = EffectOf<
+  | 'LockWorkload'
+  | 'UnlockWorkload'
+  | 'ScaleWorkload'
+  | 'DeletePods'
+  | 'SaveRevision'
+  | 'ApplyImages'
+  | 'RestoreTemplate'
+>;

@@ -180,3 +180,24 @@ export function settingKey(setting: {
 }): string {
   return `${setting.object.kind}/${setting.object.name}/${setting.key}/${setting.path}`;
 }
+
+/** What is seen of a workload that is not there. */
+export function absentWorkload({ kind, name }: WorkloadRef): WorkloadObservation {
+  return {
+    kind,
+    name,
+    exists: false,
+    current: false,
+    replicas: 0,
+    pods: [],
+    images: {},
+    templateHash: '',
+    rolledOut: false,
+    lockedBy: '',
+    autoscaled: false,
+    claims: [],
+    reconcilers: [],
+    lastWriter: '',
+    operation: '',
+  };
+}

@@ -1,6 +1,7 @@
 /** What the drivers see of the simulated cluster; reading changes nothing. */
 import type { SettingChange, SettingRef, WorkloadRef } from '../planner/effects.ts';
 import {
+  absentWorkload,
   settingKey,
   workloadKey,
   type ClaimObservation,
@@ -20,7 +21,7 @@ import { releaseOf, templateHash, type SimMember, type SimPool, type SimWorkload
 /** @param runUID who asks: of restored claims only its own bear its mark */
 export function seeWorkloadNow(world: World, ref: WorkloadRef, runUID: string): WorkloadObservation {
   const workload = world.workloads.get(workloadKey(ref));
-  if (workload === undefined || workload.deleted) return missing(ref);
+  if (workload === undefined || workload.deleted) return absentWorkload(ref);
   return {
     kind: workload.kind,
     name: workload.name,
@@ -48,26 +49,6 @@ export function seeWorkloadNow(world: World, ref: WorkloadRef, runUID: string): 
     reconcilers: workload.reconcilers,
     lastWriter: workload.lastWriter,
     operation: workload.operation,
-  };
-}
-
-function missing(ref: WorkloadRef): WorkloadObservation {
-  return {
-    kind: ref.kind,
-    name: ref.name,
-    exists: false,
-    current: false,
-    replicas: 0,
-    pods: [],
-    images: {},
-    templateHash: '',
-    rolledOut: false,
-    lockedBy: '',
-    autoscaled: false,
-    claims: [],
-    reconcilers: [],
-    lastWriter: '',
-    operation: '',
   };
 }
 

@@ -1,7 +1,7 @@
 /** Effects on pools, workloads and settings of the simulated cluster. Each answers whether anything is different now. */
 import { RetryError, TerminalError } from '../shared/errors.ts';
 import { assertNever } from '../shared/assert.ts';
-import type { EffectOf, Operation } from '../drivers/contract.ts';
+import type { EffectOf, Operation, WorkloadEffect } from '../drivers/contract.ts';
 import { workloadKey } from '../planner/observed.ts';
 import { contentOf } from './invariants.ts';
 import { documentKey, valueKey } from './observe.ts';
@@ -35,16 +35,6 @@ export function performOnMember(
       return assertNever(effect);
   }
 }
-
-type WorkloadEffect = EffectOf<
-  | 'LockWorkload'
-  | 'UnlockWorkload'
-  | 'ScaleWorkload'
-  | 'DeletePods'
-  | 'SaveRevision'
-  | 'ApplyImages'
-  | 'RestoreTemplate'
->;
 
 export function performOnWorkload(world: World, operation: Operation, effect: WorkloadEffect): boolean {
   const workload = world.workloads.get(workloadKey(effect.workload));

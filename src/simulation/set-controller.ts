@@ -1,10 +1,10 @@
 /** What happens to one UpgradeSet in one pass: which run it has, what its people want of it, and that run's pass. */
-import { createHash } from 'node:crypto';
 import type { UpgradeRun, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import type { Drivers } from '../drivers/contract.ts';
 import type { Pacer } from '../engine/pacer.ts';
 import { asStored, type PassOutcome, type Progress } from '../engine/input.ts';
+import { sha256 } from '../engine/hash.ts';
 import { runPass } from '../engine/pass.ts';
 import type { Stopwatch } from '../engine/stopwatch.ts';
 import { computeIntent, validDecisions } from '../planner/intent.ts';
@@ -141,10 +141,6 @@ export function planInput({ world, objects }: Pick<ControlInput, 'world' | 'obje
     cannotHold: pools.filter((pool) => !pool.canHold).map((pool) => pool.name),
     members: new Map(pools.map((pool) => [pool.name, pool.members.length])),
   };
-}
-
-function sha256(text: string): string {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
 async function passRun(input: ControlInput, set: UpgradeSet, run: UpgradeRun): Promise<PassOutcome> {

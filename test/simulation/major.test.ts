@@ -1,18 +1,14 @@
 /** The rows of the vendor's table for a major release, and what the world sees of them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Step } from '../../src/api/upgrade-run.ts';
 import { findProblems } from '../../src/planner/validate.ts';
-import { planInput, planRun } from '../../src/simulation/set-controller.ts';
+import { planInput } from '../../src/simulation/set-controller.ts';
 import { isEnded } from '../../src/status/summarize-run.ts';
 import { must } from '../../src/simulation/world.ts';
 import { database, packageOf } from '../builders/objects.ts';
+import { planOf, rowsOf } from './checks.ts';
 import { majorSetting, type MajorDraft } from './major.ts';
 import { decide, play, runNamed, whenStep, type Ended, type Setting } from './story.ts';
-
-function planOf(told: Setting): Step[] {
-  return planRun(told, must(told.objects.sets[0], 'set')).steps;
-}
 
 function problemsOf(told: Setting): string[] {
   return findProblems(planInput(told, must(told.objects.sets[0], 'set'))).map(
@@ -20,12 +16,9 @@ function problemsOf(told: Setting): string[] {
   );
 }
 
-const rows = (steps: readonly Step[]): string[] =>
-  steps.map((step) => `${step.number} ${step.action} ${step.group ?? step.groups?.join('+') ?? ''}`.trimEnd());
-
 describe('the major procedure', () => {
   it('001-76 … 001-95: two groups are walked through in the fifteen rows, with the implicit starts made explicit', () => {
-    assert.deepEqual(rows(planOf(majorSetting())), [
+    assert.deepEqual(rowsOf(planOf(majorSetting())), [
       '0 Preflight group-1+group-2',
       '0b BackupDatabase',
       '0a Probe group-1+group-2',

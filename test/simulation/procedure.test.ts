@@ -1,17 +1,9 @@
 /** The rows of the vendor's table for a minor release, seen from the world's call log. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Step } from '../../src/api/upgrade-run.ts';
-import { planRun } from '../../src/simulation/set-controller.ts';
 import { must } from '../../src/simulation/world.ts';
+import { planOf, rowsOf } from './checks.ts';
 import { play, runNamed, setting, signsOff, type Ended, type Told } from './story.ts';
-
-function planOf(told: Told): Step[] {
-  return planRun(told, must(told.objects.sets[0], 'set')).steps;
-}
-
-const rows = (steps: readonly Step[]): string[] =>
-  steps.map((step) => `${step.number} ${step.action} ${step.group ?? step.groups?.join('+') ?? ''}`.trimEnd());
 
 /** Changes of the world in their order, locks and saved revisions left out. */
 function changesOf({ world }: Ended): string[] {
@@ -35,7 +27,7 @@ function startOf(ended: Ended, step: string): string {
 
 describe('the minor procedure', () => {
   it('001-97 … 001-114: two groups are walked through in the fourteen rows, with the implicit starts made explicit', () => {
-    assert.deepEqual(rows(planOf(setting())), [
+    assert.deepEqual(rowsOf(planOf(setting())), [
       '0 Preflight group-1+group-2',
       '0a Probe group-1+group-2',
       '1 Drain group-1',

@@ -3,7 +3,7 @@ import type { ServerGroup } from '../../api/server-group.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { assertNever } from '../../shared/assert.ts';
 import { PauseError, RetryError, call } from '../access.ts';
-import type { EffectOf, GroupDriver, Operation } from '../contract.ts';
+import type { EffectOf, GroupDriver, Operation, RunContext } from '../contract.ts';
 
 export interface GroupDriverOptions {
   readonly client: KubeClient;
@@ -14,7 +14,7 @@ export function createGroupDriver({ client }: GroupDriverOptions): GroupDriver {
   return {
     observe: (context, name, signal) =>
       call(`looking at ServerGroup ${name}`, signal, async () => {
-        const group = await client.find<ServerGroup>(serverGroups, { namespace: context.namespace, name }, signal);
+        const group = await findGroup(client, context, name, signal);
         return { group: name, exists: group !== undefined, lockedBy: group?.status?.lock?.uid ?? '' };
       }),
     request: (operation, effect, signal) =>
@@ -31,17 +31,22 @@ export function createGroupDriver({ client }: GroupDriverOptions): GroupDriver {
   };
 }
 
+function findGroup(
+  client: KubeClient,
+  { namespace }: RunContext,
+  name: string,
+  signal: AbortSignal,
+): Promise<ServerGroup | undefined> {
+  return client.find<ServerGroup>(serverGroups, { namespace, name }, signal);
+}
+
 async function lock(
   client: KubeClient,
   operation: Operation,
   effect: EffectOf<'LockGroup'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const group = await client.find<ServerGroup>(
-    serverGroups,
-    { namespace: operation.namespace, name: effect.group },
-    signal,
-  );
+  const group = await findGroup(client, operation, effect.group, signal);
   if (group === undefined)
     throw new PauseError(
       'GroupMissing',
@@ -64,11 +69,7 @@ async function unlock(
   effect: EffectOf<'UnlockGroup'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const group = await client.find<ServerGroup>(
-    serverGroups,
-    { namespace: operation.namespace, name: effect.group },
-    signal,
-  );
+  const group = await findGroup(client, operation, effect.group, signal);
   if (group?.status?.lock?.uid === operation.runUID) await write(client, operation, group, null, signal);
 }
 

@@ -4,7 +4,12 @@ import { isNotFound } from '../../kube/kube-error.ts';
 import { horizontalPodAutoscalers, persistentVolumeClaims } from '../../kube/resources.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import type { WorkloadRef } from '../../planner/effects.ts';
-import type { ClaimObservation, PodObservation, WorkloadObservation } from '../../planner/observed.ts';
+import {
+  absentWorkload,
+  type ClaimObservation,
+  type PodObservation,
+  type WorkloadObservation,
+} from '../../planner/observed.ts';
 import type { RunContext } from '../contract.ts';
 import { lockAnnotation, operationAnnotation, restoredFromAnnotation, sha256 } from '../marks.ts';
 import { type Workload, type WorkloadPods, claimsNamedBy, findWorkload, isLive, isReady, podsOf } from '../pods.ts';
@@ -22,7 +27,7 @@ export async function observeWorkload(
   signal: AbortSignal,
 ): Promise<WorkloadObservation> {
   const workload = await findWorkload(client, context.namespace, ref, signal);
-  if (workload === undefined) return absent(ref);
+  if (workload === undefined) return absentWorkload(ref);
   const [owned, claims, autoscaled] = await Promise.all([
     podsOf(client, workload, signal),
     observeClaims(client, context, workload, signal),
@@ -51,29 +56,6 @@ export async function observeWorkload(
 
 export function templateHash(workload: Workload): string {
   return sha256(canonicalJson(workload.spec.template));
-}
-
-function absent(ref: WorkloadRef): WorkloadObservation {
-  const nothing = {
-    exists: false,
-    current: false,
-    replicas: 0,
-    pods: [],
-    images: {},
-    templateHash: '',
-    rolledOut: false,
-    lockedBy: '',
-  };
-  return {
-    kind: ref.kind,
-    name: ref.name,
-    ...nothing,
-    autoscaled: false,
-    claims: [],
-    reconcilers: [],
-    lastWriter: '',
-    operation: '',
-  };
 }
 
 function imagesOf(spec: {

@@ -140,14 +140,11 @@ function rankOf({ record }: Recorded): number {
 
 /** From the first who leaves to the first who is back. */
 function withDowntime(steps: readonly Step[]): Step[] {
-  const begins = steps.findIndex((step) => step.action === 'Drain' || step.action === 'Stop');
-  const ends = steps.findIndex(
-    (step) => step.action === 'Undrain' || (step.action === 'Start' && step.group !== undefined),
-  );
-  const join = steps.findIndex((step) => step.action === 'Undrain');
-  return steps.map((step, index) => {
-    if (index === begins) return { ...step, marker: 'DowntimeBegins' };
-    return index === (join < 0 ? ends : join) ? { ...step, marker: 'LimitedServiceRestored' } : step;
+  const leaves = steps.find((step) => step.action === 'Drain' || step.action === 'Stop');
+  const back = steps.find((step) => step.action === 'Undrain') ?? steps.find((step) => step.action === 'Start');
+  return steps.map((step) => {
+    if (step === leaves) return { ...step, marker: 'DowntimeBegins' };
+    return step === back ? { ...step, marker: 'LimitedServiceRestored' } : step;
   });
 }
 
