@@ -3,14 +3,28 @@ import * as c from './common.ts';
 import { conditions } from './conditions.ts';
 import { type ApiObject, defineKind } from './kind.ts';
 
+/** Also the names of the virtual subresources of `upgraderuns`, in lower case. */
+export const decisionChoices = [
+  'SignOff',
+  'Approve',
+  'Waive',
+  'Attest',
+  'Resume',
+  'Restart',
+  'Retry',
+  'Rollback',
+  'Rebuild',
+  'Abort',
+] as const;
+
 export const decisionSpec = c.object(
   'spec is what was decided. It is immutable: to change your mind, create another Decision.',
   {
     run: c.objectName('run is the UpgradeRun it is for.'),
     planHash: c.planHash('planHash is spec.planHash of that run; the Decision is void for any other plan.'),
-    choice: z.enum(['SignOff', 'Rollback', 'Resume', 'Abort']).meta({
+    choice: z.enum(decisionChoices).meta({
       description:
-        'choice is SignOff, Rollback, Resume or Abort, out of status.choices of the run. Further choices will be added.',
+        'choice is what is decided, out of status.choices of the run. SignOff: the release is accepted. Approve: a start or a joint step may go on. Waive: an unmet check is overridden. Attest: a check is met, seen by a person. Resume: go on at the failed step. Restart: everything back, then again from step 1. Retry: another run after one that ended. Rollback: everything back. Rebuild: one server from scratch. Abort: end the run. Further choices will be added.',
     }),
     verdict: z
       .enum(['Approved', 'Denied'])
@@ -30,6 +44,24 @@ export const decisionSpec = c.object(
       .enum(['Discard', 'Keep'])
       .meta({
         description: 'data is what happens to data written since the snapshot: Discard or Keep; for Rollback only.',
+      })
+      .optional(),
+    check: c
+      .nonEmpty(
+        'check is the check of status.preflight of the run, such as "Contacts"; for Waive and Attest only.',
+        127,
+      )
+      .optional(),
+    step: c
+      .entryName('step is the id of the step that may go on; for Approve only. Default: the start.', 128)
+      .optional(),
+    group: c.objectName('group is the ServerGroup of the server; for Rebuild only.').optional(),
+    server: c.entryName('server is the server that is made anew; for Rebuild only.').optional(),
+    as: z
+      .enum(['Engineer', 'Administrator'])
+      .meta({
+        description:
+          'as is in which role it is decided: Engineer or Administrator; for joint steps that need both. It takes a right of its own.',
       })
       .optional(),
     reason: c.nonEmpty('reason is why, in your own words.').optional(),
@@ -53,10 +85,36 @@ export const decisionSpec = c.object(
       check: ({ choice, method }) => (choice === 'Rollback') === (method !== undefined),
     },
     {
-      rule: "self.choice == 'Rollback' || !has(self.data)",
-      message: 'data is only for the choice Rollback: remove it',
+      rule: "self.choice in ['Rollback', 'Restart'] || !has(self.data)",
+      message: 'data is only for the choices Rollback and Restart: remove it',
       fieldPath: '.data',
-      check: ({ choice, data }) => choice === 'Rollback' || data === undefined,
+      check: ({ choice, data }) => choice === 'Rollback' || choice === 'Restart' || data === undefined,
+    },
+    {
+      rule: "(self.choice in ['Waive', 'Attest']) == has(self.check)",
+      message:
+        "check is required for the choices Waive and Attest and excluded for all others: copy it from the run's status.preflight",
+      fieldPath: '.check',
+      check: ({ choice, check }) => (choice === 'Waive' || choice === 'Attest') === (check !== undefined),
+    },
+    {
+      rule: "!(self.choice in ['Waive', 'Attest', 'Rebuild']) || has(self.reason)",
+      message: 'reason is required for the choices Waive, Attest and Rebuild: say why',
+      fieldPath: '.reason',
+      check: ({ choice, reason }) =>
+        !(choice === 'Waive' || choice === 'Attest' || choice === 'Rebuild') || reason !== undefined,
+    },
+    {
+      rule: "self.choice == 'Approve' || !has(self.step)",
+      message: 'step is only for the choice Approve: remove it',
+      fieldPath: '.step',
+      check: ({ choice, step }) => choice === 'Approve' || step === undefined,
+    },
+    {
+      rule: "(self.choice == 'Rebuild') == (has(self.group) && has(self.server))",
+      message: 'group and server are required together for the choice Rebuild and excluded for all others',
+      fieldPath: '.server',
+      check: ({ choice, group, server }) => (choice === 'Rebuild') === (group !== undefined && server !== undefined),
     },
   ],
 );
@@ -80,7 +138,7 @@ export const decisionKind = defineKind({
   kind: 'Decision',
   plural: 'decisions',
   shortNames: ['dec'],
-  description: 'Decision is what a person decided about one run: sign-off, rollback, resume or abort.',
+  description: 'Decision is what a person decided about one run, such as sign-off, a waiver, rollback or abort.',
   writtenBy: 'people',
   spec: decisionSpec,
   status: decisionStatus,

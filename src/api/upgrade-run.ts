@@ -65,7 +65,64 @@ export const rollbackPolicy = c.object('rollback says when and how to go back.',
         'onServed is what happens to data written since the snapshot where the group has served users. Ask: a Decision. KeepData: only the release goes back. DiscardWrites: the snapshot is restored. Default Ask.',
     })
     .default('Ask'),
+  authorizeBelow: c
+    .duration(
+      'authorizeBelow is how much of the agreed window must be left for other choices than to go back. Default "1h".',
+    )
+    .default('1h'),
 });
+
+/** The fields of `spec.schedule`; windows come later. */
+export const schedule = {
+  until: c
+    .instant(
+      'until is when the agreed window ends: with less than rollback.authorizeBelow left, a problem asks for the authorisation of a rollback.',
+    )
+    .optional(),
+};
+
+/** What `spec.preflight.require` may name. */
+export const requiredChecks = [
+  'Contacts',
+  'Channel',
+  'TestAccount',
+  'TestMachine',
+  'Staging',
+  'RemoteAccess',
+  'Backups',
+  'RestoreDrill',
+] as const;
+
+export const contact = c.object('One person.', {
+  name: c.entryName('name names the person, such as "ana".'),
+  role: z
+    .enum([
+      'Lead',
+      'ApplicationAdministrator',
+      'LoadBalancerAdministrator',
+      'ServerAdministrator',
+      'DatabaseAdministrator',
+      'NetworkAdministrator',
+      'DirectoryAdministrator',
+    ])
+    .meta({ description: 'role is what the person is asked for.' }),
+  available: z
+    .enum(['WholeWindow', 'OnCall'])
+    .meta({
+      description:
+        'available WholeWindow: there during the whole upgrade. OnCall: reachable in case of trouble. Default OnCall.',
+    })
+    .default('OnCall'),
+  via: c.nonEmpty('via is how to reach the person, such as "+359 2 555 0100" or a channel.', 256).optional(),
+});
+
+export const jointSteps = z
+  .enum(['Automatic', 'One', 'Both'])
+  .meta({
+    description:
+      'jointSteps says who confirms the result of a joint step. Automatic: its probes. One: a Decision Approve of anybody entitled as well. Both: one as Engineer and one as Administrator. Default Automatic.',
+  })
+  .default('Automatic');
 
 export const signOff = z.enum(['Required', 'NotRequired']).meta({
   description:
@@ -200,6 +257,12 @@ export const upgradeRunSpec = c.object(
       .enum(['Upgrade', 'Rollback', 'Rebuild'])
       .meta({ description: 'purpose is Upgrade, Rollback or Rebuild.' }),
     previous: c.objectName('previous is the run this one follows; its locks pass over.').optional(),
+    rebuild: c
+      .object('rebuild is the server that a Rebuild makes anew.', {
+        group: c.objectName('group is its ServerGroup.'),
+        server: c.entryName('server is its name.'),
+      })
+      .optional(),
     procedure: z
       .enum(['rolling', 'downtime', 'switchover', 'hosts', 'agents', 'hub-first'])
       .meta({ description: 'procedure is the procedure the steps come from.' }),
@@ -220,9 +283,25 @@ export const upgradeRunSpec = c.object(
       rollback: rollbackPolicy,
       timeouts: timeoutsByVerb('timeouts are by step verb.'),
       serviceAccountName: c.objectName('serviceAccountName is whom effects are made as.').optional(),
+      schedule: c.object('schedule says when.', schedule).optional(),
+      preflight: c
+        .object('preflight says what must be met before the start.', {
+          require: c.setList('require are the checks.', z.enum(requiredChecks).meta({ description: 'A check.' }), {
+            max: 16,
+          }),
+          checks: c.setList('checks are the suites, in spec.suites.', c.objectName('A ProbeSuite.'), { max: 16 }),
+        })
+        .optional(),
+      contacts: c.atomicList('contacts are the people.', contact, { max: 32 }).optional(),
       approvals: c
         .object('approvals says who may decide, beyond RBAC.', {
           fourEyes: c.boolean('fourEyes true: whoever asked may not sign off or roll back.'),
+          start: z
+            .enum(['NotRequired', 'Required'])
+            .meta({ description: 'start says whether it waits for Approve.' })
+            .default('NotRequired'),
+          jointSteps,
+          expireAfter: c.duration('expireAfter is how long an unused approval counts.').default('72h'),
           askedBy: c.text('askedBy is the user who asked, when it is known.', 256).optional(),
         })
         .optional(),
@@ -281,6 +360,20 @@ export const blocker = c.object('One answer to: why is it not moving?', {
   nextCheck: c.instant('nextCheck is when it looks again.').optional(),
 });
 
+const preflightCheck = c.object('One check before the start.', {
+  check: c.nonEmpty('check is its name, such as "Contacts", or SUITE/PROBE.', 127),
+  verdict: z.enum(['Pass', 'Fail', 'Unknown']).meta({
+    description: 'verdict is Pass, Fail or Unknown: not looked at yet, or without an answer.',
+  }),
+  severity: z
+    .enum(['Hold', 'Warn'])
+    .meta({ description: 'severity Hold: the run waits until it passes or is waived. Warn: it is only reported.' }),
+  evidence: c.text('evidence is what was seen.').optional(),
+  remedy: c.text('remedy is what to do.').optional(),
+  waivable: c.boolean('waivable says whether a Decision Waive may override it.'),
+  waivedBy: c.text('waivedBy is who waived or attested it, and why.', 512).optional(),
+});
+
 const plannedActual = (
   description: string,
 ): z.ZodObject<{ planned: z.ZodString; actual: z.ZodOptional<z.ZodString> }, z.core.$strip> =>
@@ -321,6 +414,9 @@ export const upgradeRunStatus = c.object('status is the journal.', {
   stepTitle: c.text('stepTitle is its number and title, such as "5/22 Upgrade group-1".', 256).optional(),
   steps: c.atomicList('steps are the journal, one entry per step of the plan.', stepEntry, { max: 512 }),
   progress: progress.optional(),
+  preflight: c
+    .atomicList('preflight are the checks before the start, those that hold it first.', preflightCheck, { max: 64 })
+    .optional(),
   blockers: c.atomicList('blockers are why it is not moving, at most 16.', blocker, { max: 16 }).optional(),
   schemaChanged: c
     .boolean(
@@ -348,8 +444,16 @@ export const upgradeRunStatus = c.object('status is the journal.', {
         estimate: c.duration('estimate is how long it would take.').optional(),
         loss: c.text('loss is what would be lost.', 512).optional(),
         message: c.text('message says what it means.', 1024).optional(),
+        check: c.text('check is what to write in Decision.spec.check.', 127).optional(),
+        step: c.text('step is what to write in Decision.spec.step.', 128).optional(),
+        group: c.text('group is what to write in Decision.spec.group.', 63).optional(),
+        server: c.text('server is what to write in Decision.spec.server.', 63).optional(),
+        as: z
+          .enum(['Engineer', 'Administrator'])
+          .meta({ description: 'as is what to write in Decision.spec.as.' })
+          .optional(),
       }),
-      { max: 32 },
+      { max: 64 },
     )
     .optional(),
   handedOver: c
@@ -420,6 +524,9 @@ export type Progress = z.output<typeof progress>;
 export type HandedOver = NonNullable<UpgradeRunStatus['handedOver']>[number];
 export type Marker = NonNullable<Step['marker']>;
 export type Retained = NonNullable<UpgradeRunStatus['retained']>[number];
+export type PreflightCheck = z.output<typeof preflightCheck>;
+export type RequiredCheck = (typeof requiredChecks)[number];
+export type Contact = z.output<typeof contact>;
 export type RunFailure = NonNullable<UpgradeRunStatus['failure']>;
 
 export const upgradeRunKind = defineKind({

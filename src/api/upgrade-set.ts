@@ -2,7 +2,17 @@ import * as z from 'zod';
 import * as c from './common.ts';
 import { conditions } from './conditions.ts';
 import { type ApiObject, defineKind } from './kind.ts';
-import { blocker, progress, rollbackPolicy, signOff, timeoutsByVerb } from './upgrade-run.ts';
+import {
+  blocker,
+  contact,
+  jointSteps,
+  progress,
+  requiredChecks,
+  rollbackPolicy,
+  schedule,
+  signOff,
+  timeoutsByVerb,
+} from './upgrade-run.ts';
 
 export const upgradeSetSpec = c.object('spec says what is brought to which release, and how.', {
   package: c.objectName(
@@ -22,6 +32,29 @@ export const upgradeSetSpec = c.object('spec says what is brought to which relea
       ],
     },
   ),
+  schedule: c.object('schedule says when.', schedule).optional(),
+  preflight: c
+    .object('preflight says what must be met before anything is touched, beyond what is always checked.', {
+      require: c
+        .setList(
+          'require are checks that hold the run until they are met, attested or waived by name.',
+          z.enum(requiredChecks).meta({
+            description:
+              'Contacts: leads and administrators are named. Channel: somebody attests the line to them. TestAccount: probes log in with a Secret. TestMachine: a probe Job runs on a machine of its own. Staging: images are on the nodes, or the registry answers. RemoteAccess: a Job on the node of each server answers. Backups: every server with volumes has a snapshot class, and the database a backup. RestoreDrill: a snapshot and a backup are restored aside and verified.',
+          }),
+          { max: 16 },
+        )
+        .optional(),
+      checks: c
+        .setList(
+          'checks are ProbeSuites run before the start, such as completeness of a repository; each of their probes is a check.',
+          c.objectName('A ProbeSuite.'),
+          { max: 16 },
+        )
+        .optional(),
+    })
+    .optional(),
+  contacts: c.mapList('contacts are the people of this upgrade.', 'name', contact, { max: 32 }).optional(),
   signOff: signOff.default('Required'),
   rollback: rollbackPolicy.prefault({}),
   approvals: c
@@ -31,6 +64,14 @@ export const upgradeSetSpec = c.object('spec says what is brought to which relea
           'fourEyes true: whoever asked for a run may not sign it off or roll it back. Needs the admission policies of the chart, which note who asked. Default false.',
         )
         .default(false),
+      start: z
+        .enum(['NotRequired', 'Required'])
+        .meta({ description: 'start Required: nothing is touched before a Decision Approve. Default NotRequired.' })
+        .default('NotRequired'),
+      jointSteps,
+      expireAfter: c
+        .duration('expireAfter is how long an approval counts that was not used. Default "72h".')
+        .default('72h'),
     })
     .optional(),
   timeouts: timeoutsByVerb('timeouts replace the default time limits by step verb, such as {Upgrade: 15m}.').optional(),

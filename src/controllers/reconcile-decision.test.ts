@@ -201,9 +201,11 @@ describe('what a run hears', () => {
 });
 
 describe('four eyes', () => {
+  const approvalDefaults = { start: 'NotRequired', jointSteps: 'Automatic', expireAfter: '72h' } as const;
+
   function askedRun(askedBy: string | undefined, fourEyes = true): UpgradeRun {
     const run = runWith();
-    const approvals = { fourEyes, ...(askedBy === undefined ? {} : { askedBy }) };
+    const approvals = { ...approvalDefaults, fourEyes, ...(askedBy === undefined ? {} : { askedBy }) };
     return { ...run, spec: { ...run.spec, policy: { ...run.spec.policy, approvals } } };
   }
 
@@ -253,9 +255,9 @@ describe('four eyes', () => {
     assert.match(said(await half.look(half.decide(other))), /^Void: four eyes cannot be kept: no admission policy/);
   });
 
-  it('is copied into the plan with who asked, and leaves other plans as they were', () => {
-    const planned = (fourEyes: boolean, annotations: Record<string, string>): unknown => {
-      const made = upgradeSet({ approvals: { fourEyes } });
+  it('is copied into the plan with who asked, and a set without approvals has none', () => {
+    const planned = (fourEyes: boolean | undefined, annotations: Record<string, string>): unknown => {
+      const made = upgradeSet(fourEyes === undefined ? {} : { approvals: { fourEyes } });
       const set = { ...made, metadata: { ...made.metadata, annotations } };
       const groups = [serverGroup(1)];
       const world = { workloads: new Map(), from: '1.1.0', fromPackage: '', cannotHold: [], members: new Map() };
@@ -263,9 +265,9 @@ describe('four eyes', () => {
       return computeRun(input, () => planHash).policy.approvals;
     };
     const asked = { 'belay.dev/asked-by': 'ana@example.org' };
-    assert.deepEqual(planned(true, asked), { fourEyes: true, askedBy: 'ana@example.org' });
-    assert.deepEqual(planned(true, {}), { fourEyes: true });
-    assert.equal(planned(false, asked), undefined);
+    assert.deepEqual(planned(true, asked), { ...approvalDefaults, fourEyes: true, askedBy: 'ana@example.org' });
+    assert.deepEqual(planned(true, {}), { ...approvalDefaults, fourEyes: true });
+    assert.equal(planned(undefined, asked), undefined);
   });
 });
 

@@ -43,6 +43,11 @@ export function validDecisions(decisions: readonly Decision[], run: UpgradeRun, 
       reason: decision.spec.reason ?? '',
       method: decision.spec.method ?? '',
       data: decision.spec.data,
+      check: decision.spec.check ?? '',
+      step: decision.spec.step ?? '',
+      group: decision.spec.group ?? '',
+      server: decision.spec.server ?? '',
+      as: decision.spec.as ?? '',
       createdAt: createdAt(decision),
     }));
 }
@@ -80,7 +85,14 @@ function isUsed({ metadata, spec, status }: Decision, run: UpgradeRun): boolean 
     case 'SignOff':
       return isNoted(signedOffKey);
     case 'Rollback':
+    case 'Restart':
       return run.status?.phase === 'RollingBack';
+    case 'Approve':
+    case 'Waive':
+    case 'Attest':
+    case 'Retry':
+    case 'Rebuild':
+      return false;
   }
 }
 
@@ -131,10 +143,16 @@ export function inOrder(decisions: readonly Decision[]): Decision[] {
 
 /** What, once approved, leaves no room for what. Abort is heard after Resume: go on, then end. */
 const precluded: Readonly<Record<Decision['spec']['choice'], readonly string[]>> = {
-  Resume: ['Rollback'],
-  Rollback: ['Resume', 'SignOff'],
-  Abort: ['Resume'],
-  SignOff: ['Rollback'],
+  Resume: ['Rollback', 'Restart'],
+  Restart: ['Resume', 'Rollback', 'SignOff'],
+  Rollback: ['Resume', 'Restart', 'SignOff'],
+  Abort: ['Resume', 'Restart'],
+  SignOff: ['Rollback', 'Restart'],
+  Approve: [],
+  Waive: [],
+  Attest: [],
+  Retry: [],
+  Rebuild: [],
 };
 
 function precludes(first: Decision, second: Decision, run: UpgradeRun): boolean {

@@ -87,6 +87,11 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
       rollback: spec.rollback,
       timeouts: spec.timeouts ?? {},
       ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
+      ...(spec.schedule === undefined ? {} : { schedule: spec.schedule }),
+      ...(spec.preflight === undefined
+        ? {}
+        : { preflight: { require: spec.preflight.require ?? [], checks: spec.preflight.checks ?? [] } }),
+      ...(spec.contacts === undefined ? {} : { contacts: spec.contacts }),
       ...approvalsOf(input.set),
     },
     groups,
@@ -105,9 +110,9 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
 const askedByAnnotation = 'belay.dev/asked-by';
 
 function approvalsOf({ metadata, spec }: UpgradeSet): Pick<UpgradeRunSpec['policy'], 'approvals'> {
-  if (spec.approvals?.fourEyes !== true) return {};
+  if (spec.approvals === undefined) return {};
   const askedBy = metadata.annotations?.[askedByAnnotation];
-  return { approvals: { fourEyes: true, ...(askedBy === undefined ? {} : { askedBy }) } };
+  return { approvals: { ...spec.approvals, ...(askedBy === undefined ? {} : { askedBy }) } };
 }
 
 /** The plan of the way back from `origin`, after `attempts` that failed (oldest first). */

@@ -13,6 +13,13 @@ export interface ValidDecision {
   readonly reason: string;
   readonly method: string;
   readonly data: 'Discard' | 'Keep' | undefined;
+  /** What the choice is about: a check (Waive, Attest), a step (Approve), a server of a group (Rebuild); empty for others. */
+  readonly check: string;
+  readonly step: string;
+  readonly group: string;
+  readonly server: string;
+  /** The role it was decided in; empty where none was named. */
+  readonly as: 'Engineer' | 'Administrator' | '';
   readonly createdAt: EpochMs;
 }
 

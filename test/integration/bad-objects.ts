@@ -521,9 +521,39 @@ const decisions = of('Decision', {
   },
   'resumes and discards data': {
     set: { 'spec.choice': 'Resume', 'spec.method': undefined },
-    says: 'data is only for the choice Rollback',
+    says: 'data is only for the choices Rollback and Restart',
   },
-  'chooses what cannot be chosen': { set: { 'spec.choice': 'Retry' }, says: 'Unsupported value: "Retry"' },
+  'chooses what cannot be chosen': { set: { 'spec.choice': 'Reboot' }, says: 'Unsupported value: "Reboot"' },
+  'waives no check': {
+    set: { 'spec.choice': 'Waive', 'spec.method': undefined, 'spec.data': undefined, 'spec.reason': 'no phone yet' },
+    says: 'check is required for the choices Waive and Attest',
+  },
+  'names a check and rolls back': {
+    set: { 'spec.check': 'Contacts' },
+    says: 'check is required for the choices Waive and Attest',
+  },
+  'waives without a reason': {
+    set: {
+      'spec.choice': 'Waive',
+      'spec.check': 'Contacts',
+      'spec.method': undefined,
+      'spec.data': undefined,
+      'spec.reason': undefined,
+    },
+    says: 'reason is required for the choices Waive, Attest and Rebuild',
+  },
+  'names a step and rolls back': { set: { 'spec.step': 'g1-alone' }, says: 'step is only for the choice Approve' },
+  'rebuilds a server of no group': {
+    set: {
+      'spec.choice': 'Rebuild',
+      'spec.server': 'web-1',
+      'spec.method': undefined,
+      'spec.data': undefined,
+      'spec.reason': 'disk failure',
+    },
+    says: 'group and server are required together for the choice Rebuild',
+  },
+  'decides in a role nobody has': { set: { 'spec.as': 'Manager' }, says: 'Unsupported value: "Manager"' },
   'expires some day': { set: { 'spec.expires': 'tomorrow' }, says: 'spec.expires' },
   'is changed afterwards': { set: { 'spec.verdict': 'Denied' }, says: 'a Decision is immutable', isUpdate: true },
 });

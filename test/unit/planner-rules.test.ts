@@ -63,7 +63,11 @@ function runOf(names: readonly string[] = ['a', 'b']): { name: string; uid: stri
     to: { version: '1.1' },
     planHash: `sha256:${'0'.repeat(64)}`,
     facts: { loadBalanced: 'Yes', hold: 'Policy' },
-    policy: { signOff: 'NotRequired', rollback: { policy: 'Automatic', onServed: 'KeepData' }, timeouts: {} },
+    policy: {
+      signOff: 'NotRequired',
+      rollback: { policy: 'Automatic', onServed: 'KeepData', authorizeBelow: '1h' },
+      timeouts: {},
+    },
     groups,
     suites: [],
     pools: [{ name: 'users', driver: 'service', target: 'users' }],
