@@ -17,6 +17,8 @@ export const processEnv = { MALLOC_ARENA_MAX: '1' } as const;
 export interface BundleOptions {
   /** Where the bundle goes; its source map goes beside it with `.map` added. */
   readonly outfile: string;
+  /** Folder with `src/` and, in it or above it, `node_modules/`. Default: this clone. */
+  readonly sources?: string;
 }
 
 /**
@@ -41,10 +43,10 @@ const requireBuiltins: Plugin = {
  * Bundles `src/main.ts` for Node 24. The same sources give the same bytes, wherever and whenever it is built.
  * @throws when a source does not compile; nothing is written then
  */
-export async function buildBundle({ outfile }: BundleOptions): Promise<void> {
+export async function buildBundle({ outfile, sources = root }: BundleOptions): Promise<void> {
   mkdirSync(dirname(resolve(outfile)), { recursive: true });
   await build({
-    absWorkingDir: root,
+    absWorkingDir: sources,
     entryPoints: ['src/main.ts'],
     outfile: resolve(outfile),
     bundle: true,

@@ -9,10 +9,10 @@ import type { NamedImage } from '../portal/images.ts';
 import { controllerNamespace, waitForControllers } from './controllers.ts';
 import type { Kubectl } from './example.ts';
 
-const chart = fileURLToPath(new URL('../../helm/belay', import.meta.url));
+const ownChart = fileURLToPath(new URL('../../helm/belay', import.meta.url));
 
 /** Arguments for helm that install or upgrade the chart with this image of the controller. */
-export function chartArgs(image: string): string[] {
+export function chartArgs(image: string, chart = ownChart): string[] {
   const [repository = '', digest = ''] = image.split('@');
   const values = { 'image.repository': repository, 'image.digest': digest };
   const sets = Object.entries(values).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
@@ -22,9 +22,29 @@ export function chartArgs(image: string): string[] {
 
 /** Installs or upgrades the chart with the controller of this clone, by digest. */
 export async function installBelay(cluster: Cluster, client: KubeClient): Promise<void> {
-  await cluster.helm(chartArgs(await importInto(cluster, await buildControllerImage())));
-  await waitForControllers(cluster.kubectl, client);
+  await useController(cluster, client, await ownRelease());
   await waitForAdmission((args, options) => cluster.kubectl(args, options));
+}
+
+export interface Installable {
+  /** Folder of the chart. */
+  readonly chart: string;
+  readonly image: NamedImage;
+}
+
+/** Installs this chart and controller, or puts them in the place of another release; returns when one leads. */
+export async function useController(
+  cluster: Cluster,
+  client: KubeClient,
+  { chart, image }: Installable,
+): Promise<void> {
+  await cluster.helm(chartArgs(await importInto(cluster, image), chart));
+  await waitForControllers(cluster.kubectl, client);
+}
+
+/** What a user of this clone installs. */
+export async function ownRelease(): Promise<Installable> {
+  return { chart: ownChart, image: await buildControllerImage() };
 }
 
 const asked = `apiVersion: belay.dev/v1alpha1

@@ -9,6 +9,7 @@ import { registerDisturbances } from './cases/disturbances.ts';
 import { registerLeaders } from './cases/leaders.ts';
 import { registerMajor } from './cases/major.ts';
 import { registerNeighbours } from './cases/neighbours.ts';
+import { registerOperator } from './cases/operator.ts';
 import { registerReleases } from './cases/releases.ts';
 
 describe('upgrades on a real cluster', { concurrency: 1 }, () => {
@@ -31,4 +32,5 @@ describe('upgrades on a real cluster', { concurrency: 1 }, () => {
   registerDisturbances(bed);
   registerLeaders(bed);
   registerMajor(bed);
+  registerOperator(bed);
 });

@@ -72,11 +72,12 @@ export async function buildHaproxyImage(): Promise<NamedImage> {
   return build1('haproxy:2.6', { base: 'busybox', files, entrypoint: [program] });
 }
 
-/** The controller as the chart runs it. */
-export async function buildControllerImage(): Promise<NamedImage> {
-  const bundle = join(work, 'controller', 'main.mjs');
-  await buildBundle({ outfile: bundle });
-  return build1('belay:0.1.0', {
+/** The controller as the chart runs it. @param other another tree than this clone, and the tag for its image */
+export async function buildControllerImage(other?: { sources: string; tag: string }): Promise<NamedImage> {
+  const tag = other?.tag ?? '0.1.0';
+  const bundle = join(work, `controller-${tag}`, 'main.mjs');
+  await buildBundle({ outfile: bundle, ...(other === undefined ? {} : { sources: other.sources }) });
+  return build1(`belay:${tag}`, {
     base: 'node',
     files: { '/app/main.mjs': bundle },
     entrypoint: ['node', ...nodeFlags, '/app/main.mjs'],
