@@ -86,7 +86,7 @@ describe('the minor procedure', () => {
     assert.ok(!planOf(setting({ groups: 4 })).some((step) => ['10', '11', '12'].includes(step.number)));
   });
 
-  it('001-98 … 001-112: the world is changed in the order of the rows', async () => {
+  it('001-98 … 001-112, 001-58, 001-68, 001-75: the world is changed in the order of the rows, snapshots right before the change, and tested through the pool while the other group is out', async () => {
     const ended = await play({ tell: () => ({ ...setting({ pool: 'service' }), events: [signsOff] }) });
     const group = (number: number): string[] => [
       `ScaleWorkload web-${number}`,
@@ -127,7 +127,7 @@ describe('the minor procedure', () => {
     assert.deepEqual(images, ['web-1', 'web-2', 'web-3', 'web-4', 'web-5', 'web-6', 'web-7']);
   });
 
-  it('001-116: with minServing 2 of 3 groups never fewer than two serve', async () => {
+  it('001-116 001-63: with minServing 2 of 3 groups never fewer than two serve', async () => {
     const ended = await play({ tell: () => ({ ...setting({ groups: 3, minServing: 2 }), events: [signsOff] }) });
     assert.deepEqual([ended.result.violations, ended.result.runs[0]?.status?.phase], [[], 'Completed']);
   });

@@ -24,7 +24,7 @@ describe('probe driver', () => {
     );
   });
 
-  it('passes when each probe passes, with captures and cookies for the later ones', async () => {
+  it('001-71 001-72: passes when each probe passes, with captures and cookies for the later ones', async () => {
     const asked: string[] = [];
     const { base } = await serve((incoming, response) => {
       asked.push(`${incoming.method} ${incoming.url} ${incoming.headers.cookie ?? ''}`);

@@ -64,7 +64,7 @@ async function verdictOf(world: (index: number) => World, job: object = { image 
   return `${seen.state} ${seen.message.replaceAll(/belay-probe-[0-9a-f]{20}/g, 'JOB')}`;
 }
 
-describe('job probes (S-24)', () => {
+describe('job probes (S-24, 001-70, 001-73)', () => {
   const waiting = (reason: string): PodStatus => ({
     phase: 'Pending',
     containerStatuses: [
