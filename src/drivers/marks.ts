@@ -3,8 +3,6 @@ import type { OwnerReference } from '../kube/types.ts';
 import { originKey } from '../planner/steps/keys.ts';
 import type { Operation, RunContext } from './contract.ts';
 
-/** Label that puts a pod into the Service that selects it. Stands in the pod template always. */
-export const poolLabel = 'belay.dev/pool';
 /** Label of the ConfigMaps that name held workloads; the admission policy's binding selects by it. */
 export const heldLabel = 'belay.dev/held';
 /** Label of everything a run made, with the run's name. */

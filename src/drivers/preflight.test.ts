@@ -89,7 +89,7 @@ const cases: Readonly<
   },
   'the Service does not select by the pool label': {
     spoil: ({ made }) => void seedService(made, { app: 'web' }),
-    want: ['PoolLabelMissing pool/web'],
+    want: ['PoolLabelMissing service/web'],
   },
   'the Service does not exist': {
     spoil: ({ made }) => made.client.delete(services, { namespace, name: 'web' }),

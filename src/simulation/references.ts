@@ -1,12 +1,10 @@
 /** What a user's objects name and what is there; each problem says the file, the field and what could be named instead. */
 import type { ServerGroup } from '../api/server-group.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
+import { findPoolLabelProblems } from '../planner/pool-label.ts';
 import { nearest } from './fields.ts';
 import type { Loaded, LoadedService, LoadedWorkload } from './load.ts';
 import type { SceneObjects } from './scene.ts';
-
-/** The label that a Service pool is driven by. */
-const poolLabel = 'belay.dev/pool';
 
 /** @throws RangeError the first thing that is named and is not there, or could not be driven */
 export function assertReferences(loaded: Loaded, { sets, groups }: SceneObjects, isPackageChosen: boolean): void {
@@ -85,23 +83,15 @@ function members(loaded: Loaded, groups: readonly ServerGroup[], pool: string): 
 }
 
 function serviceProblems(loaded: Loaded, service: LoadedService, workloads: readonly LoadedWorkload[]): string[] {
-  const value = service.selector[poolLabel];
-  if (value === undefined)
-    return [
-      `${fileOf(loaded, 'Service', service.name)}Service "${service.name}", spec.selector: it does not select by label ${poolLabel}: add it to the selector and to the pod templates`,
-    ];
-  return workloads.flatMap(({ kind, name, labels, selectorKeys }) => {
-    const who = `${fileOf(loaded, kind, name)}${kind} "${name}"`;
-    if (selectorKeys.includes(poolLabel))
-      return [
-        `${who}, spec.selector: it finds its own pods by label ${poolLabel}: a pod without it would be replaced instead of drained; take it out of the selector`,
-      ];
-    return labels[poolLabel] === value
-      ? []
-      : [
-          `${who}, spec.template.metadata.labels: its pods would never join: set ${poolLabel}: ${value} in the template`,
-        ];
-  });
+  const named = new Map(
+    [{ kind: 'Service', name: service.name }, ...workloads].map(({ kind, name }) => [
+      `${kind.toLowerCase()}/${name}`,
+      `${fileOf(loaded, kind, name)}${kind} "${name}"`,
+    ]),
+  );
+  return findPoolLabelProblems(service, workloads).map(
+    ({ object, field, message }) => `${named.get(object) ?? object}, ${field}: ${message}`,
+  );
 }
 
 function missing(kind: string, name: string, there: readonly string[]): string[] {

@@ -6,16 +6,8 @@ import type { WorkloadRef } from '../../planner/effects.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
-import {
-  heldLabel,
-  operationMark,
-  ownLabels,
-  ownedByRun,
-  poolLabel,
-  runLabel,
-  upgradeSetLabel,
-  lineageOf,
-} from '../marks.ts';
+import { poolLabel } from '../../planner/pool-label.ts';
+import { heldLabel, operationMark, ownLabels, ownedByRun, runLabel, upgradeSetLabel, lineageOf } from '../marks.ts';
 import type { Workload, WorkloadPods } from '../pods.ts';
 
 interface AdmissionPolicy extends KubeObject {

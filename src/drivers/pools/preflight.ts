@@ -2,9 +2,9 @@ import type { Pool } from '../../api/pool.ts';
 import type { Service } from '../../kube/objects.ts';
 import type { MemberRef } from '../../planner/effects.ts';
 import type { PoolObservation } from '../../planner/observed.ts';
+import { findPoolLabelProblems, poolLabel } from '../../planner/pool-label.ts';
 import type { Problem } from '../../planner/validate.ts';
 import { jsonPathProblem } from '../json-path.ts';
-import { poolLabel } from '../marks.ts';
 import { type Workload, selectorKeys } from '../pods.ts';
 
 export interface PoolScene {
@@ -42,37 +42,21 @@ function checkService({ pool, service, members }: PoolScene): Problem[] {
         `Service ${name} does not exist: create it, or correct the name`,
       ),
     ];
-  const value = service.spec.selector?.[poolLabel];
-  if (value === undefined) {
-    return [
-      poolProblem(
-        pool,
-        'PoolLabelMissing',
-        'spec.service.name',
-        `Service ${name} does not select by label ${poolLabel}: add it to the selector and to the pod templates`,
-      ),
-    ];
-  }
-  return members.flatMap(({ member, workload }) =>
-    workload === undefined ? [] : checkTemplate(member, workload, value),
+  return findPoolLabelProblems(
+    { name, selector: service.spec.selector ?? {} },
+    members.flatMap(({ member, workload }) =>
+      workload === undefined
+        ? []
+        : [
+            {
+              kind: member.workload.kind,
+              name: member.workload.name,
+              selectorKeys: selectorKeys(workload.spec.selector),
+              labels: workload.spec.template.metadata?.labels ?? {},
+            },
+          ],
+    ),
   );
-}
-
-function checkTemplate({ workload: ref }: MemberRef, workload: Workload, value: string): Problem[] {
-  const object = `${ref.kind.toLowerCase()}/${ref.name}`;
-  if (selectorKeys(workload.spec.selector).includes(poolLabel)) {
-    const message = `the workload finds its own pods by label ${poolLabel}: a pod without it would be replaced instead of drained; take it out of the selector`;
-    return [{ reason: 'PoolLabelInSelector', object, field: 'spec.selector', message }];
-  }
-  if (workload.spec.template.metadata?.labels?.[poolLabel] === value) return [];
-  return [
-    {
-      reason: 'PoolLabelMissing',
-      object,
-      field: 'spec.template.metadata.labels',
-      message: `its pods would never join: set ${poolLabel}=${value} in the template`,
-    },
-  ];
 }
 
 function checkHaproxy({ pool, seen }: PoolScene): Problem[] {
