@@ -126,7 +126,7 @@ function letGo(context: StepContext, members: readonly SeenMember[]): StepVerdic
 function settle(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
   const lagMs = Math.max(0, ...members.map((member) => member.pool.lagMs ?? 0));
   if (lagMs > 0) {
-    const message = 'out of rotation; the API server was away a moment ago, so nodes may not have heard of it yet';
+    const message = 'out of rotation; the API server has not been watched for a whole minute yet, so nodes may not have heard of it';
     return { kind: 'wait', afterMs: lagMs, reason: 'Settling', message };
   }
   const settleMs = Math.max(0, ...members.map((member) => member.pool.settleMs));
