@@ -39,6 +39,26 @@ const requireBuiltins: Plugin = {
   },
 };
 
+/** The program of the thread for CEL, as a text in the bundle: it is loaded into a thread of its own, and only there. */
+const embedWorker: Plugin = {
+  name: 'embed-worker',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]src[\\/]drivers[\\/]cel-source\.ts$/ }, async ({ path }) => {
+      const { outputFiles } = await build({
+        entryPoints: [resolve(dirname(path), 'cel-worker.ts')],
+        bundle: true,
+        write: false,
+        platform: 'node',
+        target: 'node24',
+        format: 'cjs',
+        minify: true,
+        legalComments: 'none',
+      });
+      return { contents: `export const celWorker = ${JSON.stringify(outputFiles[0]?.text ?? '')};` };
+    });
+  },
+};
+
 /**
  * Bundles `src/main.ts` for Node 24. The same sources give the same bytes, wherever and whenever it is built.
  * @throws when a source does not compile; nothing is written then
@@ -58,7 +78,7 @@ export async function buildBundle({ outfile, sources = root }: BundleOptions): P
     legalComments: 'none',
     sourcemap: 'linked',
     sourcesContent: false,
-    plugins: [requireBuiltins],
+    plugins: [requireBuiltins, embedWorker],
     // Optional native parts of `ws`, which does without them.
     external: ['bufferutil', 'utf-8-validate'],
     // CommonJS dependencies call require(); the name is ours so that no identifier of the bundle meets it.

@@ -28,18 +28,19 @@ metadata:
  * so that the rest applies to older clusters as a whole; the CRDs are those of `crds/`.
  */
 export async function renderDeploy(helm: string): Promise<ReadonlyMap<string, string>> {
-  const [everything, policies] = await Promise.all([
+  const apart = ['admission.mutatingPolicies=Always', 'admission.fourEyes=true'].flatMap((value) => ['--set', value]);
+  const [everything, policies, fourEyes] = await Promise.all([
     template(helm, '1.33.0', ['--set', 'admission.mutatingPolicies=Never,crds.install=false']),
-    template(helm, '1.36.0', [
-      '--set',
-      'admission.mutatingPolicies=Always',
-      '--show-only',
-      'templates/mutating-policies.yaml',
-    ]),
+    template(helm, '1.36.0', [...apart, '--show-only', 'templates/mutating-policies.yaml']),
+    template(helm, '1.36.0', [...apart, '--show-only', 'templates/four-eyes.yaml']),
   ]);
   return new Map([
     ['deploy/belay.yaml', header + namespace + everything],
     ['deploy/mutating-policies.yaml', `${header}# For Kubernetes 1.36 and newer, after belay.yaml.\n${policies}`],
+    [
+      'deploy/four-eyes.yaml',
+      `${header}# For spec.approvals.fourEyes of UpgradeSets; Kubernetes 1.36 and newer, after belay.yaml.\n${fourEyes}`,
+    ],
   ]);
 }
 

@@ -20,6 +20,9 @@ import { createLogger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { effectKinds, rollbackReasons } from './status/metric-labels.ts';
 import { sampleSets } from './status/samples.ts';
+import { byHand } from './cli/by-hand.ts';
+import { logs } from './cli/logs.ts';
+import { report } from './cli/report.ts';
 import { simulate } from './cli/simulate.ts';
 
 const version = '0.1.0';
@@ -36,6 +39,9 @@ const options = {
 const usage = `Usage: belay COMMAND [options]
 
   simulate     an upgrade of your own manifests in a simulated cluster; see belay simulate --help
+  logs         the deployment log of a run
+  by-hand      how to finish a run without the operator
+  report       the audit record of a run
   controller   the controller: reads KUBECONFIG, or the account of the pod it runs in
   version      print the version
 
@@ -49,6 +55,13 @@ async function main(argv: readonly string[]): Promise<number> {
     return command === undefined ? 2 : 0;
   }
   if (command === 'simulate') return simulate(rest, (text) => process.stdout.write(text));
+  const reading = { logs, 'by-hand': byHand, report };
+  if (command === 'logs' || command === 'by-hand' || command === 'report')
+    return reading[command](
+      rest,
+      (text) => process.stdout.write(text),
+      (text) => process.stderr.write(text),
+    );
   if (command === 'version') {
     process.stdout.write(`${version}\n`);
     return 0;
@@ -120,7 +133,7 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
     client,
     caches,
     drivers,
-    preflight: createPreflightChecks({ client, pools: drivers.pools }),
+    preflight: createPreflightChecks({ client, clock, pools: drivers.pools }),
     clock,
     now,
     leader: { mayAct: isLeader, epoch: () => (elects ? (elector.epoch() ?? 0) : 0) },

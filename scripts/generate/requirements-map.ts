@@ -1,11 +1,11 @@
 /** By hand: ID | what, in a few words | fields and behaviour that carry it | what of it is not built. */
 export const requirements = `
 # Releases and types
-001-01 | A catalogue of releases, the newest offered | \`Package.spec.notes\` | nothing offers a new release
+001-01 | A catalogue of releases, the newest offered | \`Package.spec.notes\`, \`UpgradeSet.status.available\` |
 001-02 | Products are upgraded one apart from another | \`Package.spec.product\`, \`ServerGroup.spec.product\` |
-001-03 | Engineer and administrator are different people | \`UpgradeRun.spec.steps.actor\`, ClusterRoles \`belay-engineer\` and \`belay-administrator\` |
-001-04 | A hint where the version is old | | there is no rhythm of releases
-001-05 | A release says its type; none is skipped unseen | \`Package.spec.upgradeType\`, \`Package.spec.upgradesFrom\` |
+001-03 | Engineer and administrator are different people | \`UpgradeRun.spec.steps.actor\`, \`Decision.spec.as\`, ClusterRoles \`belay-engineer\` and \`belay-administrator\` |
+001-04 | A hint where the version is old | \`UpgradeSet.status.available.message\`, \`Package.spec.notes.released\` |
+001-05 | A release says its type; none is skipped unseen | \`Package.spec.upgradeType\`, \`Package.spec.upgradesFrom\`, \`UpgradeSet.status.available.path\` |
 001-06 | Patches at any time | \`Package.spec.upgradeType\`, \`Package.spec.settings\` |
 001-07 | Two types, major and minor | \`Package.spec.upgradeType\` |
 001-08 | Downtime follows from the real topology | \`UpgradeRun.spec.facts\`, \`UpgradeRun.status.clocks.downtime.planned\` |
@@ -14,12 +14,12 @@ export const requirements = `
 001-11 | A group has one server per role | \`ServerGroup.spec.servers.role\` |
 001-12 | First number changes: major | \`UpgradeTypeMismatch\` |
 001-13 | Major: another schema, and downtime until the first group | \`Package.spec.schema.change\`, \`UpgradeRun.spec.steps.marker\` |
-001-14 | A major changes files and components too | \`Package.spec.images\`, \`Package.spec.settings\` |
+001-14 | A major changes files and components too | \`Package.spec.images\`, \`Package.spec.settings\`, \`Package.spec.components\` |
 001-15 | A longer time at risk keeps the downtime short | \`UpgradeRun.status.clocks.atRisk\` |
 001-16 | Second number and patches: minor | \`UpgradeTypeMismatch\` |
 001-17 | No downtime: a balanced pool that checks health | \`Pool.spec.healthChecked\`, \`UpgradeRun.spec.facts\` (\`loadBalanced\`) |
 001-18 | A minor leaves the schema alone | \`Package.spec.schema.change\`, \`NotAMinorRelease\` |
-001-19 | Enough servers of each service are left | \`Pool.spec.minServing\`, \`UpgradeRun.spec.facts\` (\`loadBalanced\`) | counted by pool, not by role
+001-19 | Enough servers of each service are left | \`Pool.spec.minServing\`, \`UpgradeRun.spec.facts\` (\`loadBalanced\`) |
 001-20 | The type must fit the versions | \`UpgradeTypeMismatch\` |
 # Schedule and notice
 001-21 | Owners hear of a new release | | no notices
@@ -27,43 +27,43 @@ export const requirements = `
 001-23 | Restrictions of the organisation | | no windows, no blackouts
 001-24 | Least busy time is recommended | | no windows
 001-25 | Support hours by default | | no windows
-001-26 | Out of hours on request | | no windows
-001-27 | Major notice: ten minutes at risk per server | \`UpgradeRun.status.clocks.atRisk.planned\` | no text for users
-001-28 | Major notice: begin and length of the downtime | \`UpgradeRun.status.clocks.downtime.planned\` | no text for users
-001-29 | Major without balancing: down the whole time | \`UpgradeRun.spec.facts\` (\`interruption\`) |
-001-30 | Minor notice: at risk, no downtime | \`UpgradeRun.status.clocks.atRisk.planned\` | no text for users
-001-31 | Minor without balancing: intermittent | \`UpgradeRun.spec.facts\` (\`interruption\`) |
-001-32 | Text for the users of the service | | no notices
+001-26 | Out of hours on request | \`UpgradeSet.spec.approvals.start\`, \`Decision.spec.choice\` \`Approve\` | no windows: nobody knows what is out of hours
+001-27 | Major notice: ten minutes at risk per server | \`UpgradeSet.status.notice\`, \`UpgradeRun.status.clocks.atRisk.planned\` | no times of day without windows
+001-28 | Major notice: begin and length of the downtime | \`UpgradeSet.status.notice\`, \`UpgradeRun.status.clocks.downtime.planned\` | no times of day without windows
+001-29 | Major without balancing: down the whole time | \`UpgradeSet.status.notice\`, \`UpgradeRun.spec.facts\` (\`interruption\`) |
+001-30 | Minor notice: at risk, no downtime | \`UpgradeSet.status.notice\`, \`UpgradeRun.status.clocks.atRisk.planned\` | no times of day without windows
+001-31 | Minor without balancing: intermittent | \`UpgradeSet.status.notice\`, \`UpgradeRun.spec.facts\` (\`interruption\`) |
+001-32 | Text for the users of the service | \`UpgradeSet.status.notice.text\` | sent to nobody, no template
 001-33 | Servers are counted, not groups | \`UpgradeRun.status.clocks.atRisk.planned\` |
 # Prerequisites
-001-34 | Three components per server, each with its version | \`Package.spec.images\` by container, \`ServerGroup.status.servers.version\` | one version per server is tracked
+001-34 | Three components per server, each with its version | \`Package.spec.components\`, \`ServerGroup.status.servers.components\` | as the Package says, not as the server answers
 001-35 | Smallest balanced topology | \`UpgradeRun.spec.facts\` (\`loadBalanced\`), \`Pool.spec.minServing\` |
-001-36 | A group without a role is reported | | roles are not compared between groups
-001-37 | Too few servers: advice, not refusal | \`UpgradeRun.spec.facts\` (\`interruption\`) |
-001-38 | Guidance on balancing is linked | | messages carry no links
-001-39 | Known trouble with a load balancer | | \`Pool.spec.facts\` are recorded and not judged
-001-40 | Old ciphers are declared and acknowledged | | no acknowledgement
-001-41 | A lead contact for the whole upgrade | | no contacts
-001-42 | A tested line to that contact | | no contacts, no channels
-001-43 | Who must be available | | no contacts
-001-44 | Who must be contactable | | no contacts
-001-45 | Something is missing: no start, unless waived | \`UpgradeSet.status.conditions\`, \`UpgradeSet.status.blockers\` | no waivers
-001-46 | Access is checked beforehand | \`UpgradeSet.spec.serviceAccountName\`, reason \`Forbidden\` in preflight |
-001-47 | No access yet: wait, do not fail | \`UpgradeSet.status.phase\` (\`Blocked\`), \`UpgradeSet.status.blockers\` |
-001-48 | A test user and a test machine | \`ProbeSuite.spec.probes.http.env\`, \`ProbeSuite.spec.probes.job\` | tests are not required
-001-49 | Installers may be staged | | images are pulled as the nodes do it
+001-36 | A group without a role is reported | \`UpgradeRun.spec.facts\` (\`topology\`), condition \`LoadBalanced\` |
+001-37 | Too few servers: advice, not refusal | \`UpgradeRun.spec.facts\` (\`interruption\`), condition \`LoadBalanced\` |
+001-38 | Guidance on balancing is linked | condition \`LoadBalanced\` |
+001-39 | Known trouble with a load balancer | \`Pool.spec.facts\`, \`Package.spec.checks\` |
+001-40 | Old ciphers are declared and acknowledged | \`Pool.spec.facts\`, \`Package.spec.checks\`, waived by name |
+001-41 | A lead contact for the whole upgrade | \`UpgradeSet.spec.contacts\`, check \`Contacts\` |
+001-42 | A tested line to that contact | \`UpgradeSet.spec.contacts.via\`, check \`Channel\`, \`Decision.spec.choice\` \`Attest\` | no message is sent over it
+001-43 | Who must be available | \`UpgradeSet.spec.contacts.role\`, \`UpgradeSet.spec.contacts.available\`, check \`Contacts\` |
+001-44 | Who must be contactable | evidence of the check \`Contacts\` in \`UpgradeRun.status.preflight.evidence\` |
+001-45 | Something is missing: no start, unless waived | \`UpgradeSet.spec.preflight.require\`, \`UpgradeRun.status.preflight\`, \`PreflightFailed\`, \`Decision.spec.check\` |
+001-46 | Access is checked beforehand | check \`RemoteAccess\`; \`UpgradeSet.spec.serviceAccountName\`, reason \`Forbidden\` in preflight |
+001-47 | No access yet: wait, do not fail | check \`RemoteAccess\` holds the run (\`Preflight\`), or is attested; \`UpgradeSet.status.blockers\` |
+001-48 | A test user and a test machine | checks \`TestAccount\` and \`TestMachine\`; \`ProbeSuite.spec.probes.http.env\`, \`ProbeSuite.spec.probes.job\` |
+001-49 | Installers may be staged | check \`Staging\`: the images are on the nodes | Belay does not put them there
 001-50 | Where to download | | no link in the release
-001-51 | Staged, or reachable | | the registry is not asked beforehand
-001-52 | A means of backup before it begins | \`Database.spec.backup\`, \`ServerGroup.spec.snapshot\` |
-001-53 | Each way back is usable or not | \`Database.spec.backup.verify\`, \`UpgradeRun.status.choices\` |
+001-51 | Staged, or reachable | check \`Staging\`: on the nodes, or a Job can pull it |
+001-52 | A means of backup before it begins | check \`Backups\`; \`Database.spec.backup\`, \`ServerGroup.spec.snapshot\` |
+001-53 | Each way back is usable or not | check \`RestoreDrill\`; \`Database.spec.drill\`, \`Database.spec.backup.verify\`, \`UpgradeRun.status.choices\` |
 001-54 | Republish applications afterwards | | no such step
-001-55 | Misplaced packages are found before | | a probe of your own in the baseline
-001-56 | Users learn why | | as 001-55; \`remedy\` of the probe
-001-57 | Everything published is in the repository | | a probe of your own
+001-55 | Misplaced packages are found before | \`UpgradeSet.spec.preflight.checks\`: a suite of yours holds the start |
+001-56 | Users learn why | \`ProbeSuite.spec.probes.remedy\` in \`UpgradeRun.status.preflight.remedy\` |
+001-57 | Everything published is in the repository | \`UpgradeSet.spec.preflight.checks\`: a suite of yours holds the start |
 001-58 | Snapshots right before the change | \`ServerGroup.spec.snapshot.maxAge\` |
 001-59 | Snapshots stay until the sign-off | \`ServerGroup.spec.snapshot.retain\`, \`UpgradeRun.status.retained\` |
 001-60 | Major: no start without a database backup | \`Database.spec.backup.verify\`, \`DatabaseIncomplete\`, \`BackupNotVerified\` |
-001-61 | Backup by the operator, or by the customer | \`Database.spec.backup.job\` | a backup of yours cannot be named instead
+001-61 | Backup by the operator, or by the customer | \`Database.spec.backup.job\`; check \`Backups\` attested with \`Decision.spec.evidence\` | before a Major the operator takes it itself, always
 001-62 | Copies of directories on each server | \`ServerGroup.spec.snapshot\`, previous template and settings | no copy of single directories
 # Architecture and tests
 001-63 | Capacity that is left after a drain | \`Pool.spec.minServing\` |
@@ -72,7 +72,7 @@ export const requirements = `
 001-66 | Trouble: mend it or go back | \`UpgradeRun.status.choices\` |
 001-67 | Progress is told all the way | \`UpgradeSet.status.progress\`, \`UpgradeRun.status.stepTitle\`, events | no messages to people
 001-68 | Tests before and in between | \`ServerGroup.spec.probes\` |
-001-69 | Test 1: requirements are met | step \`Preflight\` |
+001-69 | Test 1: requirements are met | step \`Preflight\`, \`UpgradeRun.status.preflight\` |
 001-70 | Test 2: it works from the test machine | \`ProbeSuite.spec.probes.job\` |
 001-71 | Test 3: login | \`ProbeSuite.spec.probes.http\` |
 001-72 | Test 4: navigation | \`ProbeSuite.spec.probes.http.capture\` |
@@ -124,42 +124,42 @@ export const requirements = `
 001-116 | When somebody serves, and when nobody may | \`Pool.spec.minServing\`, \`UpgradeRun.spec.steps.interrupts\` |
 001-117 | More than two groups | \`UpgradeSet.spec.serverGroups\` |
 # Trouble
-001-118 | People are told of trouble | \`UpgradeRun.status.failure\`, \`UpgradeRun.status.blockers\`, events | no messages to people
-001-119 | First look: the log of the step | \`UpgradeRun.status.steps.message\`, logs of Jobs for a day | \`status.steps.log\` is not filled in
-001-120 | Logs that explain a failure | exit status and last lines in \`UpgradeRun.status.steps.message\` |
+001-118 | People are told of trouble | \`UpgradeRun.status.failure\`, \`UpgradeRun.status.service\`, \`UpgradeRun.status.blockers\`, events | no messages to people
+001-119 | First look: the log of the step | \`UpgradeRun.status.steps.log\`, \`belay logs\` |
+001-120 | Logs that explain a failure | the deployment log: step, command, exit status, last lines, server |
 001-121 | Show the errors | \`UpgradeRun.status.failure.message\` |
 001-122 | Mend the cause while the run waits | \`UpgradeRun.status.phase\` (\`AwaitingDecision\`) |
-001-123 | Begin again, or go on | \`Decision.spec.choice\` \`Resume\`; \`Rollback\`, then apply again |
-001-124 | Go back and try again in the window | | no windows
+001-123 | Begin again, or go on | \`Decision.spec.choice\` \`Resume\` or \`Restart\`, \`UpgradeRun.status.choices\` |
+001-124 | Go back and try again in the window | \`Restart\` and \`Retry\`, as long as \`UpgradeSet.spec.schedule.until\` leaves time |
 # Going back
-001-125 | Little time left: ask for authorisation | \`UpgradeSet.spec.rollback.policy\` asks after every failure | no windows
+001-125 | Little time left: ask for authorisation | \`UpgradeSet.spec.schedule.until\`, \`UpgradeSet.spec.rollback.authorizeBelow\`, \`AwaitingRollbackAuthorization\` |
 001-126 | A person authorises one way back by name | \`Decision.spec.method\`, \`Decision.spec.decidedBy\` |
-001-127 | Advice to go back when time is short | | no windows
+001-127 | Advice to go back when time is short | order and words of \`UpgradeRun.status.choices\` |
 001-128 | Tests fail afterwards: go back | \`UpgradeSet.spec.rollback\` |
-001-129 | Last known good configuration | saved templates and settings, \`UpgradeRun.spec.from\` | \`status.lastKnownGood\` of the group is not filled in
+001-129 | Last known good configuration | \`ServerGroup.status.lastKnownGood\`, saved templates and settings, \`UpgradeRun.spec.from\` |
 001-130 | Database back only if the schema was changed | \`UpgradeRun.status.schemaChanged\`, \`RestoreDatabase\` |
 001-131 | Snapshots back where there are some | \`RestoreSnapshot\`, \`UpgradeRun.status.retained\` |
 001-132 | Otherwise the previous version on its data | \`Decision.spec.method\` \`PreviousTemplate\`, \`Reinstall\` |
 001-133 | Database first, then servers; old version tested | order of the run with \`UpgradeRun.spec.purpose\` \`Rollback\` |
-001-134 | Rebuild only after a failed rollback | | no rebuild
-001-135 | Rebuild per server, approved | | no rebuild
-001-136 | Rebuild loses no data | | no rebuild
-001-137 | Rebuild 1: remove components | | no rebuild
-001-138 | Rebuild 2: reboot | | no rebuild
-001-139 | Rebuild 3: install again | | no rebuild
-001-140 | Rebuild 4: the same database | | no rebuild
-001-141 | Rebuild ends clean | | no rebuild
+001-134 | Rebuild only after a failed rollback | \`RebuildOffered\`, \`UpgradeRun.status.choices\` |
+001-135 | Rebuild per server, approved | \`Decision.spec.choice\` \`Rebuild\`, \`Decision.spec.group\`, \`Decision.spec.server\`, \`UpgradeRun.spec.rebuild\` |
+001-136 | Rebuild loses no data | \`ServerGroup.spec.rebuild.volumes\`; old volumes are kept |
+001-137 | Rebuild 1: remove components | steps \`1\` to \`1b\` of a run with \`UpgradeRun.spec.purpose\` \`Rebuild\` |
+001-138 | Rebuild 2: reboot | step \`Reboot\`, \`ServerGroup.spec.rebuild.reboot\` |
+001-139 | Rebuild 3: install again | step \`Reinstall\` |
+001-140 | Rebuild 4: the same database | the release that fits the schema that is there |
+001-141 | Rebuild ends clean | its tests, alone and through the pool; back into its pools |
 001-142 | A record of each upgrade | \`UpgradeRun.status.steps\`, \`UpgradeSet.status.history\`, \`Decision.spec.decidedBy\` |
 001-143 | A path for the hub | | \`hub-first\` is a name without a procedure
 # Readings
 A-10 | Minor: the command runs and must change nothing | \`NotAMinorRelease\` |
 A-11 | Time at risk is an estimate, by servers | \`UpgradeRun.status.clocks.atRisk\` |
-A-12 | Unequal numbers per role | groups as you write them in \`ServerGroup.spec.servers\` | leftovers are not reported
-A-13 | Blocked by default, waived by name | \`UpgradeSet.status.blockers\` | no waivers
+A-12 | Unequal numbers per role | groups as you write them in \`ServerGroup.spec.servers\`, \`UpgradeRun.spec.facts\` (\`topology\`) |
+A-13 | Blocked by default, waived by name | \`UpgradeRun.status.preflight.waivable\`, \`UpgradeRun.status.preflight.waivedBy\`, \`Decision.spec.check\` |
 A-14 | Implicit starts, each tested in isolation first | \`UpgradeRun.spec.steps.scope\` \`Isolated\` |
 A-15 | N groups | steps \`11\` to \`13\` with two groups only |
-A-16 | Agreed window and estimate are two things | | no windows
-A-17 | Trying again needs enough time | | no windows
+A-16 | Agreed window and estimate are two things | \`UpgradeSet.spec.schedule.until\`, \`UpgradeRun.status.clocks.atRisk.planned\`, \`WindowEnded\` |
+A-17 | Trying again needs enough time | \`Restart\` and \`Retry\` are refused with the numbers |
 A-18 | The clock goes by the markers | \`UpgradeRun.status.clocks.downtime.actual\` |
 A-19 | Ask, or go back as authorised before | \`UpgradeSet.spec.rollback.policy\` |
 # Scenarios: the walk
@@ -183,7 +183,7 @@ S-16 | A person's drain stays | \`Pool.status.members.drainedBy\` |
 S-17 | The data plane lags | reasons \`NotVerified\`, \`StillServing\` |
 S-18 | One HAProxy of two is down or forgets | \`Pool.status.instances\` |
 S-19 | Back into the pool after its tests only | order of a way back |
-S-20 | A disruption budget of zero | reason \`DisruptionBudgetExhausted\` in preflight |
+S-20 | A disruption budget of zero | check \`PodDisruptionBudgets\` of \`UpgradeRun.status.preflight\` |
 # Scenarios: probes
 S-21 | Flapping | \`ProbeSuite.spec.attempts\` |
 S-22 | Answers of every kind | \`ProbeSuite.spec.probes.http.expect\`; no answer is neither yes nor no |
@@ -201,8 +201,8 @@ S-32 | Storage is full, the class is gone, the claim grew | reason \`SnapshotCla
 # Scenarios: time and people
 S-33 | The window closes | | no windows
 S-34 | Midnight, summer time, zones | | no windows
-S-35 | Decisions for another plan, expired, by oneself | \`Decision.spec.planHash\`, \`Decision.spec.expires\`, \`UpgradeSet.spec.approvals.fourEyes\` |
-S-36 | Contact or approver is missing | | no contacts
+S-35 | Decisions for another plan, expired, by oneself | \`Decision.spec.planHash\`, \`Decision.spec.expires\`, \`UpgradeSet.spec.approvals.expireAfter\`, \`UpgradeSet.spec.approvals.fourEyes\` |
+S-36 | Contact or approver is missing | check \`Contacts\`, \`AwaitingApproval\` |
 S-37 | Nobody takes the notices | | no notices
 # Scenarios: the cluster
 S-38 | The API server is slow, refuses, or is away | repeated with a growing pause; nothing is begun blindly |

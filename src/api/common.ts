@@ -98,12 +98,20 @@ export function duration(description: string): z.ZodString {
     .meta({ description });
 }
 
+/** A duration in which something can happen: 0s is refused with this message. */
+export function positiveDuration(description: string, message: string): z.ZodString {
+  // In this notation every other duration has a digit that is no zero.
+  const rule: Rule<string> = { rule: "self.matches('[1-9]')", message, check: (text) => /[1-9]/.test(text) };
+  return withChecks(duration(description), [rule]).meta({ description, ...validations([rule]) });
+}
+
 /** An instant in RFC 3339, such as "2026-12-05T20:00:00Z". */
 export function instant(description: string): z.ZodString {
   return z
     .string()
     .max(64)
     .regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$/)
+    .refine((text) => !Number.isNaN(Date.parse(text)), { message: 'there is no such day or time' })
     .meta({ description, format: 'date-time' });
 }
 
@@ -291,11 +299,14 @@ const imageRule: Rule<string> = {
   check: hasDigest,
 };
 
-const image = withChecks(z.string().min(1).max(512), [imageRule]).meta({
-  description:
-    'image is the container image by digest, such as "registry.example/tools@sha256:…"; it is run as Pod Security asks for with "restricted", so not as root. Excludes podTemplate.',
-  ...validations([imageRule]),
-});
+/** A container image that names its content. */
+export function imageByDigest(description: string): z.ZodString {
+  return withChecks(z.string().min(1).max(512), [imageRule]).meta({ description, ...validations([imageRule]) });
+}
+
+const image = imageByDigest(
+  'image is the container image by digest, such as "registry.example/tools@sha256:…"; it is run as Pod Security asks for with "restricted", so not as root. Excludes podTemplate.',
+);
 
 export const job = object(
   'job runs a Kubernetes Job and reads its exit status: 0 is success. Variables come as BELAY_* environment variables.',

@@ -40,6 +40,18 @@ export const databaseSpec = c.object(
     migrate: task(
       'migrate brings the schema to BELAY_TO_SCHEMA. It must leave evidence of BELAY_OPERATION inside the database and run once for each; exit status 75 says that it cannot be told what happened.',
     ).optional(),
+    readOnly: c
+      .object(
+        'readOnly keeps everybody from writing, in a Major, from the moment all groups have stopped until the new release starts. Jobs of this Database must be able to write all the same.',
+        {
+          set: task('set makes it read-only, and ends the sessions that could still write.'),
+          clear: task('clear takes that back.'),
+          writeProbe: task(
+            'writeProbe tries to write as an application would, and leaves nothing: its termination message is {"writable": "true" | "false"}.',
+          ),
+        },
+      )
+      .optional(),
     restore: task('restore puts the backup BELAY_BACKUP back, whatever is there now.').optional(),
     drill: task('drill restores the backup BELAY_BACKUP aside, checks it and removes it again.').optional(),
   },
@@ -50,6 +62,13 @@ export const databaseSpec = c.object(
       fieldPath: '.backup',
       reason: 'FieldValueRequired',
       check: ({ backup, restore }) => backup !== undefined || restore === undefined,
+    },
+    {
+      rule: 'has(self.backup) || !has(self.drill)',
+      message: 'drill without backup has nothing to try out: fill in backup or remove drill',
+      fieldPath: '.backup',
+      reason: 'FieldValueRequired',
+      check: ({ backup, drill }) => backup !== undefined || drill === undefined,
     },
   ],
 );

@@ -111,10 +111,13 @@ export const decisionSpec = c.object(
       check: ({ choice, step }) => choice === 'Approve' || step === undefined,
     },
     {
-      rule: "(self.choice == 'Rebuild') == (has(self.group) && has(self.server))",
+      rule: "self.choice == 'Rebuild' ? has(self.group) && has(self.server) : !has(self.group) && !has(self.server)",
       message: 'group and server are required together for the choice Rebuild and excluded for all others',
       fieldPath: '.server',
-      check: ({ choice, group, server }) => (choice === 'Rebuild') === (group !== undefined && server !== undefined),
+      check: ({ choice, group, server }) =>
+        choice === 'Rebuild'
+          ? group !== undefined && server !== undefined
+          : group === undefined && server === undefined,
     },
   ],
 );

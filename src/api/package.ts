@@ -39,6 +39,21 @@ function immutable(field: string): Rule {
   };
 }
 
+export const packageCheck = c.object('One check before the start.', {
+  name: c.entryName('name names the check; status.preflight of the run shows it as package/NAME.'),
+  severity: z
+    .enum(['Hold', 'Warn'])
+    .meta({
+      description: 'severity Hold: the run waits until it holds or is waived. Warn: it is only reported. Default Hold.',
+    })
+    .default('Hold'),
+  expression: c.nonEmpty(
+    'expression is a CEL expression over pools (each with name, driver and facts), package and from (each with version), such as "pools.all(p, p.facts.minTLS >= \'1.2\')". It must be true.',
+    1024,
+  ),
+  message: c.nonEmpty('message is what to do where it is not.', 512),
+});
+
 const notes = c.object('notes are the release notes.', {
   released: c.text('released is the day of the release, such as "2026-11-02".', 10).optional(),
   features: c.atomicList('features are new.', c.text('One line.')).optional(),
@@ -121,11 +136,33 @@ export const packageSpec = c.object(
         },
       )
       .optional(),
+    components: c
+      .map(
+        'components are the versions of what comes with the release, such as {jdk: 21.0.5, tomcat: 10.1.33}; ServerGroup.status shows them for each server.',
+        c.nonEmpty('A version.', 64),
+        {
+          maxProperties: 32,
+          minProperties: 1,
+          rules: [
+            {
+              rule: "self.all(k, k.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
+              message:
+                'the keys of components are names such as jdk or apache-tomcat: at most 63 letters, digits, dashes, dots and underscores',
+              check: (components) =>
+                Object.keys(components).every((name) => /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(name)),
+            },
+          ],
+        },
+      )
+      .optional(),
     settings: c
       .mapList('settings are changes of configuration that belong to the release.', 'config', setting, {
         min: 1,
         max: 32,
       })
+      .optional(),
+    checks: c
+      .mapList('checks are what the release asks of declared facts.', 'name', packageCheck, { max: 32 })
       .optional(),
     notes: notes.optional(),
     withdrawn: c.boolean('withdrawn true: no run to this release is started any more. Default false.').default(false),

@@ -156,6 +156,34 @@ const tls = c.object('tls passes when a TLS handshake succeeds and its result is
   timeout: c.duration('timeout is how long connecting and the handshake may take. Default "5s".').default('5s'),
 });
 
+const resource = c.object(
+  'resource passes when a CEL expression holds for an object of the cluster, read as the account of the UpgradeSet.',
+  {
+    apiVersion: c
+      .nonEmpty('apiVersion is the group and version, such as "apps/v1". Default "v1".', 128)
+      .regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?v[0-9]+((alpha|beta)[0-9]+)?$/)
+      .default('v1'),
+    kind: c.nonEmpty('kind is the kind, such as "ConfigMap".', 63).regex(/^[A-Z][A-Za-z0-9]*$/),
+    plural: c
+      .nonEmpty('plural is the name of the kind in the API. Default: kind in lower case with s, es or ies.', 63)
+      .regex(/^[a-z][a-z0-9]*$/)
+      .optional(),
+    scope: z
+      .enum(['Namespaced', 'Cluster'])
+      .meta({
+        description:
+          'scope Namespaced: it is in the namespace of the suite. Cluster: it is in none. Default Namespaced.',
+      })
+      .default('Namespaced'),
+    name: c.nonEmpty('name is its name; variables are expanded.', 253),
+    expression: c.nonEmpty(
+      'expression is a CEL expression over object, and values (the variables of the suite), such as "object.data.missing == \'\'". It must be true.',
+      1024,
+    ),
+    timeout: c.duration('timeout is how long reading and evaluating may take. Default "15s".').default('15s'),
+  },
+);
+
 const interval = 'interval is the time from the start of one try to the next. Default "10s".';
 const success = 'success is how many passes in a row make the verdict "passed". Default 1.';
 const failure = 'failure is how many failures in a row make the verdict "failed". Default 3.';
@@ -165,13 +193,14 @@ const deadline =
   'deadline is when the verdict is "unknown" where none was reached, counted from the first try: no answer is neither a pass nor a failure, and the step fails with ProbeUnanswered. Default "5m".';
 
 const probe = c.object(
-  'One test. Exactly one of http, tcp, tls, job; further kinds of tests are added as further members.',
+  'One test. Exactly one of http, tcp, tls, job, resource; further kinds of tests are added as further members.',
   {
     name: c.entryName('name names the probe in messages and metrics, such as "login".'),
     http: http.optional(),
     tcp: tcp.optional(),
     tls: tls.optional(),
     job: c.job.optional(),
+    resource: resource.optional(),
     severity: z
       .enum(['Fail', 'Warn'])
       .meta({ description: 'severity Fail: a failure fails the suite. Warn: it is reported only. Default Fail.' })
@@ -187,7 +216,7 @@ const probe = c.object(
       })
       .optional(),
   },
-  [c.exactlyOne('http', 'tcp', 'tls', 'job')],
+  [c.exactlyOne('http', 'tcp', 'tls', 'job', 'resource')],
 );
 
 export const probeSuiteSpec = c.object('spec says what is tested.', {
@@ -235,6 +264,7 @@ export type Probe = ProbeSuiteSpec['probes'][number];
 export type HttpProbe = z.output<typeof http>;
 export type TcpProbe = z.output<typeof tcp>;
 export type TlsProbe = z.output<typeof tls>;
+export type ResourceProbe = z.output<typeof resource>;
 export type ProbeAttempts = ProbeSuiteSpec['attempts'];
 
 export const probeSuiteKind = defineKind({

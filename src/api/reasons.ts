@@ -115,6 +115,23 @@ export const reasons = {
     meaning: 'Another run works on the group or the workload.',
     remedy: 'Wait for that run, or abort it; the message names it.',
   },
+  WindowEnded: {
+    meaning: 'The agreed window was over before anything was begun.',
+    remedy: 'Set spec.schedule.until of the UpgradeSet to the end of the next window, or take it out.',
+  },
+  PreflightFailed: {
+    meaning: 'A check before the start is not met; nothing was locked or changed.',
+    remedy:
+      'See status.preflight of the run: mend what it names, or decide Attest or Waive with the name of the check.',
+  },
+  PreflightRunning: {
+    meaning: 'Checks before the start are still on their way.',
+    remedy: 'Nothing.',
+  },
+  DryRun: {
+    meaning: 'The plan is made and checked, and spec.dryRun keeps it from starting.',
+    remedy: 'Set spec.dryRun to false to start it.',
+  },
   LockHeld: {
     meaning: 'Another run has taken the lock in the meantime.',
     remedy: 'Wait for that run, or abort it; the message names it.',
@@ -156,6 +173,10 @@ export const reasons = {
   DrainTimeout: {
     meaning: 'Users were still connected when drain.timeout was over, and the policy is Fail.',
     remedy: 'Resume to wait again, set onTimeout to Hold or Force, or roll back.',
+  },
+  PoolNotFollowing: {
+    meaning: 'The load balancer accepted to keep a member out, and let it in again and again.',
+    remedy: 'Look at the load balancer and at what else configures it, then resume or roll back.',
   },
   NotServing: {
     meaning: 'A member that was put back did not serve in time.',
@@ -367,6 +388,14 @@ export const reasons = {
     meaning: 'The schema is not the one that the release, or the way back, needs.',
     remedy: 'Compare the schema with Package.spec.schema; then resume, or roll back.',
   },
+  ReadOnlyFailed: {
+    meaning: 'The database could not be made read-only, or writable again, or its write probe did not tell.',
+    remedy: 'Read the message and the log of the Job; mend spec.readOnly of the Database, then resume.',
+  },
+  ReadOnly: {
+    meaning: 'The run has ended, and the database still refuses writes.',
+    remedy: 'Do by hand what spec.readOnly.clear of the Database does.',
+  },
   MigrationFailed: {
     meaning: 'The database upgrade command failed.',
     remedy: 'Read the message and the log of the Job. Roll back to restore the backup, or mend the cause and resume.',
@@ -435,6 +464,14 @@ export const reasons = {
     meaning: 'Going back to the snapshots would lose what users have written since.',
     remedy: 'Create a Decision that says whether to keep or discard it; the message has the interval.',
   },
+  AwaitingApproval: {
+    meaning: 'The start, or the result of a joint step, waits for the Decision Approve of those who have to agree.',
+    remedy: 'Look at the plan or the result, then create what the message says; status.choices has the values.',
+  },
+  Denied: {
+    meaning: 'A person refused the start or the result of a joint step.',
+    remedy: 'Read the reason of the Decision; choose how to go on.',
+  },
   Resumed: {
     meaning: 'A person chose to go on with the step that failed.',
     remedy: 'Nothing.',
@@ -446,6 +483,15 @@ export const reasons = {
   AwaitingDecision: {
     meaning: 'A person has to choose how to go on.',
     remedy: 'Create a Decision with one of status.choices of the run.',
+  },
+  IssueReview: {
+    meaning: 'A step failed, and enough of the agreed window is left to find and mend the cause.',
+    remedy: 'Look at the log of the step, mend the cause, then decide Resume, Restart or Rollback.',
+  },
+  AwaitingRollbackAuthorization: {
+    meaning:
+      'A step failed, and a rollback needs a word: spec.rollback.policy is RequireApproval, and little of the agreed window is left, or no end was agreed.',
+    remedy: 'Create a Decision with one of the ways back in status.choices of the run, or mend the cause and Resume.',
   },
   DecisionVoid: {
     meaning: 'The Decision is for another plan, has expired, or came after a different one.',
@@ -500,6 +546,38 @@ export const reasons = {
   Rebuilt: {
     meaning: 'The server was built anew.',
     remedy: 'Nothing.',
+  },
+  RebuildOffered: {
+    meaning: 'No way back is left, and servers are out: each can be made anew on the database as it is.',
+    remedy: 'Mend the cause and resume, or create a Decision Rebuild with group and server from status.choices.',
+  },
+  RebuildFailed: {
+    meaning: 'A server could not be made anew.',
+    remedy: 'Mend what the message names and resume, or abort: the server is then yours to repair.',
+  },
+  NotRebuilt: {
+    meaning: 'A broken server was left as it is, because nobody asked for it to be rebuilt.',
+    remedy: 'Repair it, then put it back into its pools.',
+  },
+  ReplaceTimeout: {
+    meaning: 'A volume could not be made anew in time.',
+    remedy: 'See the events of the claim; the old volume is kept. Mend the cause, then resume.',
+  },
+  Rebooting: {
+    meaning: 'What a server runs on is restarted, and its node is waited for.',
+    remedy: 'Nothing at first; when it lasts, look at the Job belay-reboot-… and at the node.',
+  },
+  RebootFailed: {
+    meaning: 'The Job that restarts what a server runs on failed.',
+    remedy: 'See the log of the Job, mend it, then resume.',
+  },
+  RebootTimeout: {
+    meaning: 'A reboot did not end in time.',
+    remedy: 'Bring the node back, then resume.',
+  },
+  NodeShared: {
+    meaning: 'The node that is to be rebooted also runs other servers of the run.',
+    remedy: 'Move them to another node, or resume after you have rebooted it yourself without the hook.',
   },
   OutcomeUnknown: {
     meaning: 'Something that may happen only once was begun and left no evidence of its end.',
@@ -576,6 +654,15 @@ export const reasons = {
   PoolLabelConflict: {
     meaning: 'A pod can carry one pool label only, and the server is in two Service pools.',
     remedy: 'Put the server into one Service pool, or let both Services select the same label value.',
+  },
+  DeploymentLogNotWritten: {
+    meaning: 'A step ended and its deployment log could not be kept; the run goes on.',
+    remedy:
+      'Read the message: grant create and patch on configmaps, or raise the quota. Jobs keep their logs for a day.',
+  },
+  LogsFull: {
+    meaning: 'The deployment logs of a run have reached their limit of 1 MiB.',
+    remedy: 'Read and delete ConfigMaps with the labels belay.dev/run and belay.dev/log that are no longer needed.',
   },
 } as const satisfies Record<string, ReasonEntry>;
 

@@ -76,6 +76,34 @@ export const snapshotPolicy = c.object(
   },
 );
 
+export const rebuildPolicy = c.object(
+  'rebuild says how a broken server of the group is made anew, once a Decision Rebuild asks for it.',
+  {
+    volumes: z
+      .enum(['Keep', 'Replace'])
+      .meta({
+        description:
+          'volumes Keep: the claims of the server stay as they are. Replace: they are made again, empty, and the old volumes are kept like those a restore replaces (snapshot.retainFor). Default Keep.',
+      })
+      .default('Keep'),
+    reboot: c
+      .object(
+        'reboot restarts what the server runs on, between uninstalling and installing. Default: its pods are made anew, nothing else.',
+        {
+          job: c.job,
+          restarts: z
+            .enum(['Server', 'Node'])
+            .meta({
+              description:
+                'restarts Server: the Job has done its work when it succeeds. Node: it reboots the node it runs on, which is seen by the boot ID; nothing of the run may serve from that node then. Default Server.',
+            })
+            .default('Server'),
+        },
+      )
+      .optional(),
+  },
+);
+
 export const configFormat = z.enum(['Ini', 'Json', 'Yaml', 'Properties', 'Text']).meta({
   description:
     'format is how the document is read. Paths are "section/key" in Ini, "a/b/0" in Json and Yaml, the key in Properties, empty in Text.',
@@ -108,6 +136,7 @@ export const serverGroupSpec = c.object(
     isolatedParameters: variables(
       'isolatedParameters replace them when the group is tested before it joins its pools, such as {BASE: "http://${SERVER}:8080"}. Default: the same URLs, connected to the pods of each server.',
     ).optional(),
+    rebuild: rebuildPolicy.optional(),
     drain: drainPolicy.prefault({}),
     snapshot: snapshotPolicy.optional(),
     takeOwnership: c
@@ -163,6 +192,14 @@ export const serverGroupStatus = c.object('status is what the controller knows a
       c.object('One server.', {
         name: c.entryName('name is the name of the server.'),
         version: c.text('version is the version it runs; absent when it is not known.', 64).optional(),
+        package: c.objectName('package is the Package whose images it runs; absent when there is none.').optional(),
+        components: c
+          .map(
+            'components are the versions of what came with that Package, such as {jdk: 21.0.5}.',
+            c.nonEmpty('A version.', 64),
+            { maxProperties: 32 },
+          )
+          .optional(),
         state: z
           .enum(['Running', 'Stopped', 'Degraded', 'Unknown'])
           .meta({ description: 'state is Running, Stopped, Degraded or Unknown.' }),
@@ -187,6 +224,7 @@ export const serverGroupStatus = c.object('status is what the controller knows a
         })
         .optional(),
       snapshots: c.atomicList('snapshots are the VolumeSnapshots.', c.nonEmpty('Name.', 253), { max: 512 }).optional(),
+      settings: c.text('settings is the Secret with the settings before.', 253).optional(),
     })
     .optional(),
 });
@@ -196,6 +234,7 @@ export type ServerGroupStatus = z.output<typeof serverGroupStatus>;
 export interface ServerGroup extends ApiObject<ServerGroupSpec, ServerGroupStatus> {}
 export type Server = ServerGroupSpec['servers'][number];
 export type WorkloadKind = z.output<typeof workloadKind>;
+export type RebuildPolicy = z.output<typeof rebuildPolicy>;
 export type DrainPolicy = z.output<typeof drainPolicy>;
 export type SnapshotPolicy = z.output<typeof snapshotPolicy>;
 export type ConfigFormat = z.output<typeof configFormat>;

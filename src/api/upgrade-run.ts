@@ -3,8 +3,9 @@ import * as c from './common.ts';
 import { conditions } from './conditions.ts';
 import { type ApiObject, defineKind } from './kind.ts';
 import { databaseSpec } from './database.ts';
+import { packageCheck } from './package.ts';
 import { probeSuiteSpec } from './probe-suite.ts';
-import { configFormat, configObject, drainPolicy, snapshotPolicy } from './server-group.ts';
+import { configFormat, configObject, drainPolicy, rebuildPolicy, snapshotPolicy } from './server-group.ts';
 
 /** The newest `spec.format` this build reads and writes; runs of another format are left alone. */
 export const runFormat = 1;
@@ -35,6 +36,7 @@ export const stepActions = [
   'RestoreDatabase',
   'Reinstall',
   'Rebuild',
+  'Reboot',
   'Centralize',
   'Cleanup',
 ] as const;
@@ -93,28 +95,50 @@ export const requiredChecks = [
   'RestoreDrill',
 ] as const;
 
-export const contact = c.object('One person.', {
-  name: c.entryName('name names the person, such as "ana".'),
-  role: z
-    .enum([
-      'Lead',
-      'ApplicationAdministrator',
-      'LoadBalancerAdministrator',
-      'ServerAdministrator',
-      'DatabaseAdministrator',
-      'NetworkAdministrator',
-      'DirectoryAdministrator',
-    ])
-    .meta({ description: 'role is what the person is asked for.' }),
-  available: z
-    .enum(['WholeWindow', 'OnCall'])
-    .meta({
-      description:
-        'available WholeWindow: there during the whole upgrade. OnCall: reachable in case of trouble. Default OnCall.',
-    })
-    .default('OnCall'),
-  via: c.nonEmpty('via is how to reach the person, such as "+359 2 555 0100" or a channel.', 256).optional(),
-});
+export const preflightImage = c.imageByDigest(
+  'image is an image with a shell, by digest, for the Jobs of RemoteAccess and RestoreDrill. Default: that of the server as it runs.',
+);
+
+export const contact = c.object(
+  'One person.',
+  {
+    name: c.entryName('name names the person, such as "ana".'),
+    role: z
+      .enum([
+        'Lead',
+        'ApplicationAdministrator',
+        'LoadBalancerAdministrator',
+        'ServerAdministrator',
+        'DatabaseAdministrator',
+        'NetworkAdministrator',
+        'DirectoryAdministrator',
+      ])
+      .meta({ description: 'role is what the person is asked for.' }),
+    available: z
+      .enum(['WholeWindow', 'OnCall'])
+      .meta({
+        description:
+          'available WholeWindow: there during the whole upgrade. OnCall: reachable in case of trouble. Default OnCall.',
+      })
+      .default('OnCall'),
+    via: c
+      .nonEmpty(
+        'via is how to reach the person, such as "+359 2 555 0100" or a channel; required with available WholeWindow.',
+        256,
+      )
+      .optional(),
+  },
+  [
+    {
+      rule: "self.available != 'WholeWindow' || has(self.via)",
+      message:
+        'via is required for a contact with available WholeWindow: say how to reach the person, or set available to OnCall',
+      fieldPath: '.via',
+      reason: 'FieldValueRequired',
+      check: ({ available, via }) => available !== 'WholeWindow' || via !== undefined,
+    },
+  ],
+);
 
 export const jointSteps = z
   .enum(['Automatic', 'One', 'Both'])
@@ -184,6 +208,7 @@ const runGroup = c.object('The ServerGroup as it was when the run was made.', {
   servers: c.atomicList('servers are its servers.', runServer, { max: 128 }),
   drain: drainPolicy,
   snapshot: snapshotPolicy.optional(),
+  rebuild: rebuildPolicy.optional(),
   probes: c.objectName('probes is the name of its suite.').optional(),
   probeParameters: stringMap('probeParameters are values for the suite through the pools.', 32, 2048).optional(),
   isolatedParameters: stringMap('isolatedParameters are values for the suite before it joins.', 32, 2048).optional(),
@@ -241,6 +266,7 @@ const runPool = c.object('The identity of a Pool when the run was made.', {
   name: c.objectName('name is its name.'),
   driver: z.enum(['service', 'haproxy', 'httpRoute', 'webhook']).meta({ description: 'driver is how it is driven.' }),
   target: c.nonEmpty('target is the Service or backend.', 253),
+  facts: stringMap('facts are declared properties.', 64, 256).optional(),
 });
 
 export const upgradeRunSpec = c.object(
@@ -290,6 +316,7 @@ export const upgradeRunSpec = c.object(
             max: 16,
           }),
           checks: c.setList('checks are the suites, in spec.suites.', c.objectName('A ProbeSuite.'), { max: 16 }),
+          image: preflightImage.optional(),
         })
         .optional(),
       contacts: c.atomicList('contacts are the people.', contact, { max: 32 }).optional(),
@@ -310,6 +337,7 @@ export const upgradeRunSpec = c.object(
     database: runDatabase.optional(),
     suites: c.atomicList('suites are the probe suites.', capturedSuite),
     pools: c.atomicList('pools are the pools.', runPool, { max: 256 }),
+    expressions: c.atomicList('expressions are the checks of the Package.', packageCheck, { max: 32 }).optional(),
     handles: stringMap(
       'handles are the way back of a Rollback, copied from the journal of the run before.',
       512,
@@ -372,6 +400,19 @@ const preflightCheck = c.object('One check before the start.', {
   remedy: c.text('remedy is what to do.').optional(),
   waivable: c.boolean('waivable says whether a Decision Waive may override it.'),
   waivedBy: c.text('waivedBy is who waived or attested it, and why.', 512).optional(),
+});
+
+const decisionRecord = c.object('What one person decided about the run.', {
+  name: c.objectName('name is the Decision.'),
+  choice: c.nonEmpty('choice is what was chosen.', 63),
+  verdict: c.nonEmpty('verdict is Approved or Denied.', 63),
+  about: c.text('about is the method, check, step or server it concerns.', 320).optional(),
+  by: c.text('by is who decided.', 256).optional(),
+  at: c.instant('at is when.'),
+  reason: c.text('reason is why, in their words.').optional(),
+  evidence: c.text('evidence is a link to a ticket or a record.', 2048).optional(),
+  phase: c.nonEmpty('phase is Accepted, or Void where it did not count.', 63),
+  message: c.text('message says why.').optional(),
 });
 
 const plannedActual = (
@@ -456,11 +497,16 @@ export const upgradeRunStatus = c.object('status is the journal.', {
       { max: 64 },
     )
     .optional(),
+  decisions: c
+    .atomicList('decisions are who decided what, in order of time; the newest 64.', decisionRecord, { max: 64 })
+    .optional(),
   handedOver: c
     .atomicList(
       'handedOver are things left as they are for a person, such as members still drained because they are broken.',
       c.object('One thing.', {
-        group: c.objectName('group is the group.'),
+        group: c
+          .objectName('group is the group; absent for what belongs to no group, such as the database.')
+          .optional(),
         server: c.entryName('server is the server.').optional(),
         object: c.text('object is the object, such as "pool/web/admin-1".', 320),
         reason: c.nonEmpty('reason is the machine-readable cause.', 128),
@@ -527,6 +573,7 @@ export type Retained = NonNullable<UpgradeRunStatus['retained']>[number];
 export type PreflightCheck = z.output<typeof preflightCheck>;
 export type RequiredCheck = (typeof requiredChecks)[number];
 export type Contact = z.output<typeof contact>;
+export type DecisionRecord = z.output<typeof decisionRecord>;
 export type RunFailure = NonNullable<UpgradeRunStatus['failure']>;
 
 export const upgradeRunKind = defineKind({

@@ -6,6 +6,7 @@ import {
   blocker,
   contact,
   jointSteps,
+  preflightImage,
   progress,
   requiredChecks,
   rollbackPolicy,
@@ -52,6 +53,7 @@ export const upgradeSetSpec = c.object('spec says what is brought to which relea
           { max: 16 },
         )
         .optional(),
+      image: preflightImage.optional(),
     })
     .optional(),
   contacts: c.mapList('contacts are the people of this upgrade.', 'name', contact, { max: 32 }).optional(),
@@ -61,7 +63,7 @@ export const upgradeSetSpec = c.object('spec says what is brought to which relea
     .object('approvals says who may decide, beyond RBAC.', {
       fourEyes: c
         .boolean(
-          'fourEyes true: whoever asked for a run may not sign it off or roll it back. Needs the admission policies of the chart, which note who asked. Default false.',
+          'fourEyes true: whoever asked for a run may neither accept, override nor undo it: SignOff, Waive, Rollback, Restart, Rebuild, and Approve of the start. Needs the chart with admission.fourEyes=true, which notes who asked. Default false.',
         )
         .default(false),
       start: z
@@ -70,7 +72,10 @@ export const upgradeSetSpec = c.object('spec says what is brought to which relea
         .default('NotRequired'),
       jointSteps,
       expireAfter: c
-        .duration('expireAfter is how long an approval counts that was not used. Default "72h".')
+        .positiveDuration(
+          'expireAfter is how long an approval counts that was not used. Default "72h".',
+          'with expireAfter 0s every approval is void at once: name a time in which people can decide, such as 72h',
+        )
         .default('72h'),
     })
     .optional(),
@@ -113,6 +118,29 @@ export const upgradeSetStatus = c.object('status is where the upgrade is.', {
     .meta({ description: 'phase is where the upgrade is.' })
     .optional(),
   run: c.objectName('run is the newest UpgradeRun.').optional(),
+  available: c
+    .object('available is the newest Package that fits what runs, unless it is the one asked for.', {
+      package: c.objectName('package is its name.'),
+      version: c.text('version is its version.', 64),
+      type: z.enum(['Major', 'Minor']).meta({
+        description: 'type is Major when it, or a Package on the way to it, is a Major, and Minor otherwise.',
+      }),
+      path: c
+        .atomicList(
+          'path are the Packages to install one after the other, the offered one last; absent where it can be installed at once.',
+          c.objectName('A Package.'),
+        )
+        .optional(),
+      message: c.text('message says what to know before choosing it, such as a Major on the way.').optional(),
+    })
+    .optional(),
+  notice: c
+    .object('notice is what users of the service can be told of the run that is planned or under way.', {
+      text: c.text('text is the notice, in plain words.', 1024),
+      atRisk: c.duration('atRisk is how long the service is at risk: ten minutes for each server.'),
+      downtime: c.duration('downtime is how long it is down; absent where no downtime is announced.').optional(),
+    })
+    .optional(),
   step: c.text('step is the step under way, such as "5/15 Upgrade the database".', 256).optional(),
   progress: progress.optional(),
   blockers: c.atomicList('blockers are why it is not moving, at most 16.', blocker, { max: 16 }).optional(),

@@ -87,6 +87,16 @@ async function edited(from: string | RegExp, to: string): Promise<string> {
 }
 
 describe('belay simulate', () => {
+  it('rehearses a set whose agreed window has ended, and says that the window is not part of it', async () => {
+    const file = await edited(
+      'spec: {package: portal-1.2.0,',
+      'spec: {schedule: {until: "2020-01-01T04:00:00Z"}, package: portal-1.2.0,',
+    );
+    const { status, text } = await run('-f', file);
+    assert.equal(status, 0, text);
+    assert.match(text, /The agreed window of portal is not rehearsed: it ends 2020-01-01T04:00:00Z\./);
+  });
+
   it('rehearses a good upgrade and says what users had of it', async () => {
     const { status, text } = await run('-f', folder);
     assert.equal(status, 0);

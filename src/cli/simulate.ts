@@ -25,7 +25,7 @@ touched.
       --json            print one JSON object instead of text
   -h, --help            print this
 
-People in the rehearsal sign off when asked, and choose the first way back that is offered when a step has failed.
+People in the rehearsal approve and sign off when asked, and choose the first way back that is offered when a step has failed.
 Exit status: 0 the run ended as Belay promises (also when that is a rollback), 1 a promise was broken, it did not end,
 or the plan is refused, 2 the command or the manifests are wrong, or a failure that was asked for never came about.
 With --json an error is one object too: {"error": "…"}.

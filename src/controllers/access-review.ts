@@ -1,5 +1,5 @@
 /** May this user decide that? Asked by the controller itself, for clusters without the admission policies (S-41). */
-import type { DecisionChoice } from '../api/decision.ts';
+import type { DecisionSpec } from '../api/decision.ts';
 import { isForbidden, isNotFound } from '../kube/kube-error.ts';
 import type { SubjectAccessReview } from '../kube/objects.ts';
 import type { KubeClient, KubeObject, Resource } from '../kube/types.ts';
@@ -10,12 +10,20 @@ export interface Asked {
   readonly user: string;
   readonly namespace: string;
   readonly run: string;
-  readonly choice: DecisionChoice;
+  /** Of upgraderuns: see {@link rightsFor}. */
+  readonly subresource: string;
 }
 
-/** The subresource of upgraderuns that nothing serves: the right to create it is the right to choose. */
-export function subresourceOf(choice: DecisionChoice): string {
-  return choice.toLowerCase();
+/**
+ * Subresources of upgraderuns that nothing serves: the right to create them all is the right to decide. The choice; the
+ * role it is decided in; and to roll back, for a restart that throws data away.
+ */
+export function rightsFor({ choice, as: role, data }: Pick<DecisionSpec, 'choice' | 'as' | 'data'>): string[] {
+  return [
+    choice.toLowerCase(),
+    ...(role === undefined ? [] : [`as-${role.toLowerCase()}`]),
+    ...(choice === 'Restart' && data === 'Discard' ? ['rollback'] : []),
+  ];
 }
 
 /**
@@ -25,7 +33,7 @@ export function subresourceOf(choice: DecisionChoice): string {
  */
 export async function mayDecide(
   client: KubeClient,
-  { user, namespace, run, choice }: Asked,
+  { user, namespace, run, subresource }: Asked,
   signal?: AbortSignal,
 ): Promise<boolean | 'unknown'> {
   const review: SubjectAccessReview = {
@@ -40,7 +48,7 @@ export async function mayDecide(
         verb: 'create',
         group: 'belay.dev',
         resource: 'upgraderuns',
-        subresource: subresourceOf(choice),
+        subresource,
         name: run,
       },
     },

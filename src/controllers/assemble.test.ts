@@ -40,7 +40,7 @@ function start(seed: (client: MemoryClient) => void): Running {
       client,
       caches,
       drivers,
-      preflight: createPreflightChecks({ client, pools: drivers.pools }),
+      preflight: createPreflightChecks({ client, clock, pools: drivers.pools }),
       clock,
       now: () => clock.now(),
       leader: { mayAct: () => true, epoch: () => 1 },

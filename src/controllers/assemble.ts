@@ -9,6 +9,7 @@ import {
   upgradeRuns,
   upgradeSets,
 } from '../api/resources.ts';
+import type { Decision } from '../api/decision.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import { Pacer } from '../engine/pacer.ts';
 import { Stopwatch } from '../engine/stopwatch.ts';
@@ -35,10 +36,23 @@ import {
 } from '../kube/resources.ts';
 import type { KubeClient, KubeObject, KubeWatcher, ObjectName, Resource } from '../kube/types.ts';
 import type { Logger } from '../shared/logger.ts';
+import { isWorthTelling } from '../status/last-known-good.ts';
 import { isEnded } from '../status/summarize-run.ts';
+import {
+  hasOtherSchema,
+  packagesOfDatabase,
+  packagesOfGroup,
+  runsOther,
+  setsOfDatabase,
+  setsOfGroup,
+} from './catalogue-watch.ts';
 import type { Caches, ControllerContext } from './context.ts';
+import { createDeploymentLog } from './deployment-log.ts';
+import { LastSeen } from './last-seen.ts';
+import { Pace } from './pace.ts';
 import { reconcileDecision } from './reconcile-decision.ts';
-import { reconcileGroup, reconcilePackage } from './reconcile-objects.ts';
+import { reconcileGroup } from './reconcile-objects.ts';
+import { reconcilePackage } from './reconcile-package.ts';
 import { reconcilePool } from './pool-status.ts';
 import { reconcileDatabase } from './reconcile-database.ts';
 import { closingProbes, countVerdict, watchRuns, type RunCounters } from './run-watch.ts';
@@ -222,7 +236,12 @@ function hasMoved(run: UpgradeRun, old: UpgradeRun): boolean {
 
 function runsController(options: AssembleOptions, queue: Queue, metrics: ControllerMetrics): Runnable {
   const { caches, context, clock } = options;
-  const memory = { stopwatch: new Stopwatch(() => clock.monotonic()), pacer: new Pacer() };
+  const memory = {
+    stopwatch: new Stopwatch(() => clock.monotonic()),
+    pacer: new Pacer(),
+    lastSeen: new LastSeen(),
+    deploymentLog: createDeploymentLog(context),
+  };
   return controller(options, {
     name: 'upgraderun',
     queue: { queue, metrics },
@@ -246,22 +265,36 @@ function runsController(options: AssembleOptions, queue: Queue, metrics: Control
   });
 }
 
+function setsDecided(caches: Pick<OwnCaches, 'upgradeRuns'>, decision: Decision): ObjectKey[] {
+  const { namespace } = decision.metadata;
+  const run = caches.upgradeRuns.get({ name: decision.spec.run, ...(namespace === undefined ? {} : { namespace }) });
+  return run === undefined ? [] : [keyNear(run, run.spec.upgradeSet)];
+}
+
+/** How often a set says how far its run is, while nothing else about it changes. */
+const toldEveryMs = 1_000;
+
 function setController(options: AssembleOptions): Runnable {
   const { caches, context } = options;
   const setsNear = (object: KubeObject): ObjectKey[] => keysOf(caches.upgradeSets.list(object.metadata.namespace));
+  const pace = new Pace(() => options.clock.monotonic(), toldEveryMs);
   return controller(options, {
     name: 'upgradeset',
     concurrency: 4,
     watches: [
       watchCache(caches.upgradeSets, undefined, isWanted),
       watchCache(caches.upgradeRuns, (run) => [keyNear(run, run.spec.upgradeSet)]),
+      // A run that is over looks at nothing any more: a word to try again is the set's to hear.
+      watchCache(caches.decisions, (decision) => setsDecided(caches, decision)),
       watchCache(caches.packages, setsNear, isWanted),
       watchCache(caches.serverGroups, setsNear, isWanted),
+      watchCache(caches.serverGroups, (group) => setsOfGroup(caches, group), runsOther),
       watchCache(caches.pools, setsNear, isWanted),
       watchCache(caches.probeSuites, setsNear, isWanted),
       watchCache(caches.databases, setsNear, isWanted),
+      watchCache(caches.databases, (database) => setsOfDatabase(caches, database), hasOtherSchema),
     ],
-    reconcile: (name, signal, logger) => reconcileSet(context, name, signal, logger),
+    reconcile: (name, signal, logger) => reconcileSet(context, pace, name, signal, logger),
   });
 }
 
@@ -275,11 +308,15 @@ function objectControllers(options: AssembleOptions): Runnable[] {
     controller(options, {
       name: 'decision',
       watches: [watchCache(caches.decisions), watchCache(caches.upgradeRuns, decisionsOf, isWanted)],
-      reconcile: (name) => reconcileDecision(context, name),
+      reconcile: (name, signal) => reconcileDecision(context, name, signal),
     }),
     controller(options, {
       name: 'servergroup',
-      watches: [watchCache(caches.serverGroups), watchCache(caches.packages, groupsNear, isWanted)],
+      watches: [
+        watchCache(caches.serverGroups),
+        watchCache(caches.packages, groupsNear, isWanted),
+        watchCache(caches.upgradeRuns, (run) => run.spec.groups.map(({ name }) => keyNear(run, name)), isWorthTelling),
+      ],
       reconcile: (name, signal) => reconcileGroup(context, name, signal),
     }),
     controller(options, {
@@ -312,8 +349,12 @@ function objectControllers(options: AssembleOptions): Runnable[] {
     }),
     controller(options, {
       name: 'package',
-      watches: [watchCache(caches.packages, undefined, isWanted)],
-      reconcile: (name) => reconcilePackage(context, name),
+      watches: [
+        watchCache(caches.packages, undefined, isWanted),
+        watchCache(caches.serverGroups, (group) => packagesOfGroup(caches, group), runsOther),
+        watchCache(caches.databases, (database) => packagesOfDatabase(caches, database), hasOtherSchema),
+      ],
+      reconcile: (name, signal) => reconcilePackage(context, name, signal),
     }),
   ];
 }

@@ -11,7 +11,11 @@ import { createCaches } from './assemble.ts';
 import type { ControllerContext } from './context.ts';
 import { type Facts, gatherFacts } from './facts.ts';
 
-async function gather(groups: readonly ServerGroup[], databases: readonly Database[]): Promise<Facts> {
+async function gather(
+  groups: readonly ServerGroup[],
+  databases: readonly Database[],
+  set = upgradeSet(),
+): Promise<Facts> {
   const clock = createManualClock();
   const client = createMemoryClient({ clock });
   const parts = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
@@ -24,14 +28,14 @@ async function gather(groups: readonly ServerGroup[], databases: readonly Databa
     ...parts,
     caches,
     drivers,
-    preflight: createPreflightChecks({ client, pools: drivers.pools }),
+    preflight: createPreflightChecks({ client, clock, pools: drivers.pools }),
     now: () => clock.now(),
     leader: { mayAct: () => true, epoch: () => 1 },
     announcer: { announce() {} },
     counters: { effectMade() {}, runEnded() {} },
     requireServiceAccount: false,
   };
-  return gatherFacts(context, upgradeSet(), new AbortController().signal);
+  return gatherFacts(context, set, new AbortController().signal);
 }
 
 /** A group in no pool and without tests. */
@@ -72,5 +76,41 @@ describe('the Database under the groups', () => {
         },
       ],
     });
+  });
+});
+
+describe('what the set itself names', () => {
+  const ends = (facts: Facts): unknown => (facts.kind === 'missing' ? facts.problems : facts.kind);
+
+  it('a suite of checks that does not exist is missed in the set, each once', async () => {
+    const set = upgradeSet({ preflight: { checks: ['repository', 'placement'] } });
+    const missing = (name: string) => ({
+      reason: 'ReferenceNotFound',
+      object: 'upgradeset/portal',
+      field: 'spec.preflight.checks',
+      message: `ProbeSuite "${name}" does not exist: create it, or correct the name`,
+    });
+    assert.deepEqual(ends(await gather([group(1, undefined), group(2, undefined)], [], set)), [
+      missing('repository'),
+      missing('placement'),
+    ]);
+  });
+
+  it('a Package and a group that do not exist are missed together', async () => {
+    const set = upgradeSet({ package: 'portal-9.9.9', serverGroups: ['group-1', 'group-7'] });
+    assert.deepEqual(ends(await gather([group(1, undefined)], [], set)), [
+      {
+        reason: 'ReferenceNotFound',
+        object: 'upgradeset/portal',
+        field: 'spec.package',
+        message: 'Package "portal-9.9.9" does not exist: create it, or correct the name',
+      },
+      {
+        reason: 'ReferenceNotFound',
+        object: 'upgradeset/portal',
+        field: 'spec.serverGroups',
+        message: 'ServerGroup "group-7" does not exist: create it, or correct the name',
+      },
+    ]);
   });
 });

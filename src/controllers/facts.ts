@@ -2,7 +2,7 @@
 import pLimit from 'p-limit';
 import { decodeDatabase, decodePackage, decodePool, decodeProbeSuite, decodeServerGroup } from '../api/decode.ts';
 import type { Package } from '../api/package.ts';
-import type { ServerGroup } from '../api/server-group.ts';
+import type { Server, ServerGroup } from '../api/server-group.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import type { RunContext } from '../drivers/contract.ts';
 import { deployments, statefulSets } from '../kube/resources.ts';
@@ -10,6 +10,7 @@ import type { CacheReader } from '../kube/cache.ts';
 import type { KubeObject } from '../kube/types.ts';
 import type { MemberRef } from '../planner/effects.ts';
 import { imagesFor, type PlanInput } from '../planner/plan.ts';
+import { type Installed, installedIn } from '../planner/prerequisites.ts';
 import type { Problem } from '../planner/validate.ts';
 import type { ControllerContext } from './context.ts';
 
@@ -59,7 +60,12 @@ export async function gatherFacts(context: ControllerContext, set: UpgradeSet, s
       .filter((reference) => reference.kind === kind)
       .flatMap(({ name, group, field }) => pick(cache, kind, name, `servergroup/${group}`, field));
   const pools = named(context.caches.pools, 'Pool').map(decodePool);
-  const suites = named(context.caches.probeSuites, 'ProbeSuite').map(decodeProbeSuite);
+  const asked = (set.spec.preflight?.checks ?? []).flatMap((name) =>
+    pick(context.caches.probeSuites, 'ProbeSuite', name, self, 'spec.preflight.checks'),
+  );
+  const suites = [...named(context.caches.probeSuites, 'ProbeSuite'), ...asked]
+    .filter((suite, index, all) => all.findIndex(({ metadata }) => metadata.name === suite.metadata.name) === index)
+    .map(decodeProbeSuite);
   // Where groups name different ones, the planner refuses them all.
   const [database] = named(context.caches.databases, 'Database').map(decodeDatabase);
   if (package_ === undefined || missing.length > 0) return { kind: 'missing', problems: missing };
@@ -139,8 +145,19 @@ async function complete(
     workloads,
     cannotHold,
     members,
+    catalogue: context.caches.packages.list(namespace),
+    installed: installedHere(context.caches, namespace),
+    now: context.now(),
     ...sourceVersion(context, base.set, base.groups, workloads, base.package),
   };
+}
+
+/** What runs in a namespace, as the status of its objects says; one that cannot be decoded is nobody else's trouble. */
+export function installedHere(
+  caches: Pick<ControllerContext['caches'], 'serverGroups' | 'databases'>,
+  namespace: string,
+): Installed[] {
+  return installedIn(caches.serverGroups.list(namespace), caches.databases.list(namespace));
 }
 
 export function membersIn(groups: readonly ServerGroup[], pool: string): MemberRef[] {
@@ -218,13 +235,17 @@ export function runs(
   group: ServerGroup,
   workloads: ReadonlyMap<string, Pick<Workload, 'images'>>,
 ): boolean {
-  return group.spec.servers.every((server) => {
-    const seen = workloads.get(`${server.workload.kind}/${server.workload.name}`);
-    if (seen === undefined) return false;
-    const images = imagesFor(package_.spec.images ?? {}, server.role, Object.keys(seen.images));
-    return (
-      Object.keys(images).length > 0 &&
-      Object.entries(images).every(([container, image]) => seen.images[container] === image)
-    );
-  });
+  return group.spec.servers.every((server) =>
+    runsOn(package_, server, workloads.get(`${server.workload.kind}/${server.workload.name}`)),
+  );
+}
+
+/** Does this server run this package's images? */
+export function runsOn(package_: Package, server: Server, seen: Pick<Workload, 'images'> | undefined): boolean {
+  if (seen === undefined) return false;
+  const images = imagesFor(package_.spec.images ?? {}, server.role, Object.keys(seen.images));
+  return (
+    Object.keys(images).length > 0 &&
+    Object.entries(images).every(([container, image]) => seen.images[container] === image)
+  );
 }

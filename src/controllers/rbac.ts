@@ -40,7 +40,7 @@ export const rbacNeeds: readonly RbacNeed[] = [
   { section: 'own', group: 'events.k8s.io', resources: ['events'], verbs: ['create', 'patch'] },
   // Who may decide is asked again, for clusters without the admission policies.
   { section: 'own', group: 'authorization.k8s.io', resources: ['localsubjectaccessreviews'], verbs: ['create'] },
-  // Holds on pods are the operator's own, whoever the set acts as.
+  // Holds on pods and the deployment log are the operator's own, whoever the set acts as.
   { section: 'own', group: '', resources: ['configmaps'], verbs: ['create', 'delete', 'patch'] },
   {
     section: 'watch',
@@ -57,6 +57,8 @@ export const rbacNeeds: readonly RbacNeed[] = [
   { section: 'watch', group: 'autoscaling', resources: ['horizontalpodautoscalers'], verbs: read },
   { section: 'watch', group: 'batch', resources: ['jobs'], verbs: read },
   { section: 'watch', group: 'discovery.k8s.io', resources: ['endpointslices'], verbs: read },
+  // What the preflight reads of the room for snapshots.
+  { section: 'watch', group: '', resources: ['resourcequotas'], verbs: ['get', 'list'] },
   { section: 'watch', group: 'policy', resources: ['poddisruptionbudgets'], verbs: read },
   { section: 'watch', group: 'snapshot.storage.k8s.io', resources: ['volumesnapshots'], verbs: read },
   {
@@ -80,6 +82,8 @@ export const rbacNeeds: readonly RbacNeed[] = [
     verbs: ['create', 'delete', 'patch'],
   },
   { section: 'cluster', group: '', resources: ['persistentvolumes'], verbs: ['get'] },
+  // Whether a node has booted again, where a group's servers are rebooted in a rebuild.
+  { section: 'cluster', group: '', resources: ['nodes'], verbs: ['get'] },
   { section: 'cluster', group: 'storage.k8s.io', resources: ['storageclasses', 'csidrivers'], verbs: ['get', 'list'] },
   {
     section: 'cluster',

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decision, packageOf, pool, probeSuite, serverGroup, upgradeSet } from '../../test/builders/objects.ts';
+import {
+  database,
+  decision,
+  packageOf,
+  pool,
+  probeSuite,
+  serverGroup,
+  upgradeSet,
+} from '../../test/builders/objects.ts';
 import { createManualClock } from '../../test/fakes/manual-clock.ts';
 import { createMemoryClient } from '../../test/fakes/memory-client.ts';
 import type { Decision } from '../api/decision.ts';
@@ -9,6 +17,7 @@ import type { StepAction, UpgradeRun, UpgradeRunStatus } from '../api/upgrade-ru
 import { createCache } from '../kube/cache.ts';
 import { KubeError } from '../kube/kube-error.ts';
 import { computeRun } from '../planner/plan.ts';
+import { definitionsOf } from '../planner/preflight/definitions.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { silentLogger } from '../shared/logger.ts';
 import { planHash, upgradeRun } from '../status/fixture.test.ts';
@@ -20,6 +29,9 @@ const path = '/apis/authorization.k8s.io/v1/namespaces/shop/localsubjectaccessre
 const day = '2026-12-05';
 const at = (time: string): string => `${day}T${time}Z`;
 const said = (answer: Awaited<ReturnType<Scene['look']>>): string => `${answer.phase}: ${answer.message}`;
+
+const ana = 'ana@example.org';
+const ben = 'ben@example.org';
 
 type Written = Parameters<typeof decision>[1] & { readonly name?: string; readonly at?: string };
 type Scene = ReturnType<typeof scene>;
@@ -35,25 +47,56 @@ function runWith(failed?: StepAction, status: Partial<UpgradeRunStatus> = {}): U
   return { ...run, metadata: { ...run.metadata, creationTimestamp: at('20:00:00') } };
 }
 
+type Approvals = NonNullable<UpgradeRun['spec']['policy']['approvals']>;
+
+/** Under way, made with this policy; its checks are looked at, and nothing has failed. */
+function withPolicy(approvals: Partial<Approvals>, status: Partial<UpgradeRunStatus> = {}): UpgradeRun {
+  const run = runWith(undefined, { preflight: listed, ...status });
+  const defaults = { fourEyes: false, start: 'NotRequired', jointSteps: 'Automatic', expireAfter: '72h' } as const;
+  const preflight = { require: ['Contacts', 'Channel'] as const, checks: [] };
+  const policy = { ...run.spec.policy, preflight: { ...preflight, require: [...preflight.require] } };
+  return { ...run, spec: { ...run.spec, policy: { ...policy, approvals: { ...defaults, ...approvals } } } };
+}
+
+const listed = [
+  { check: 'Contacts', verdict: 'Fail', severity: 'Hold', remedy: 'name a Lead in spec.contacts', waivable: true },
+  { check: 'Channel', verdict: 'Unknown', severity: 'Hold', waivable: true },
+] satisfies UpgradeRunStatus['preflight'];
+
+/** One step of the plan with its state. */
+function at1(
+  id: string,
+  state: 'Running' | 'Succeeded' | 'Failed',
+  more: object = {},
+): UpgradeRunStatus['steps'][number] {
+  return { id, state, attempt: 1, operation: `uid-portal-1/${id}/1`, started: at('20:10:00.500'), ...more };
+}
+
 function scene(initial: UpgradeRun = runWith('Upgrade')) {
   const clock = createManualClock(Date.parse(at('20:20:00')));
   const client = createMemoryClient({ clock });
   const cache = createCache<Decision>({ logger: silentLogger });
   const asked: unknown[] = [];
-  const permitted = new Set(['ana@example.org', 'ben@example.org']);
+  const permitted = new Set([ana, ben]);
+  const refused = new Set<string>();
   let mayAsk = true;
   let run = client.seed<UpgradeRun>(upgradeRuns, initial);
   client.server.posts.set(path, (body) => {
-    const { spec } = body as { spec: { user: string } };
+    const { spec } = body as { spec: { user: string; resourceAttributes: { subresource: string } } };
     asked.push(spec);
     if (!mayAsk) throw new KubeError({ status: 403, reason: 'Forbidden', message: 'no' });
-    return { ...body, status: { allowed: permitted.has(spec.user) } };
+    const isRight = !refused.has(spec.resourceAttributes.subresource);
+    return { ...body, status: { allowed: permitted.has(spec.user) && isRight } };
   });
   return {
     clock,
     client,
     asked,
     permitted,
+    /** Nobody has this right. */
+    refuse(subresource: string): void {
+      refused.add(subresource);
+    },
     letAsk(may: boolean): void {
       mayAsk = may;
     },
@@ -269,6 +312,27 @@ describe('four eyes', () => {
     assert.deepEqual(planned(true, {}), { ...approvalDefaults, fourEyes: true });
     assert.equal(planned(undefined, asked), undefined);
   });
+
+  const decidedByAsker: Record<string, [spec: Omit<Written, 'planHash'>, isFree: boolean]> = {
+    'a waiver': [{ choice: 'Waive', check: 'Contacts' }, false],
+    'a restart': [{ choice: 'Restart' }, false],
+    'a rebuild': [{ choice: 'Rebuild', group: 'group-1', server: 'web-1' }, false],
+    'the approval of the start': [{ choice: 'Approve' }, false],
+    'the result of a joint step': [{ choice: 'Approve', step: 'g1-others' }, true],
+    'what was seen': [{ choice: 'Attest', check: 'Channel' }, true],
+    'going on': [{ choice: 'Resume' }, true],
+    'another try': [{ choice: 'Retry' }, true],
+  };
+  for (const [name, [spec, isFree]] of Object.entries(decidedByAsker)) {
+    it(`S-35: ${isFree ? 'leaves' : 'refuses'} whoever asked ${name}`, async () => {
+      const made = scene(withPolicy({ start: 'Required', jointSteps: 'One', fourEyes: true, askedBy: ana }));
+      made.install('decisions', '19:00:00');
+      made.install('asked-by', '19:00:00');
+      if (spec.choice === 'Retry') made.change({ phase: 'RolledBack' });
+      const { message } = await made.look(made.decide(spec));
+      assert.equal(/asked for this run: somebody else must decide/.test(message), !isFree, message);
+    });
+  }
 });
 
 describe('decisions that contradict', () => {
@@ -354,7 +418,10 @@ describe('what makes a decision void', () => {
     const named = decide({ choice: 'Rollback', method: 'DatabaseAndSnapshots', data: 'Discard', name: 'named' });
     assert.equal((await look(named)).phase, 'Accepted');
     change({ phase: 'RolledBack' });
-    assert.equal(said(await look(decide({ choice: 'Abort' }))), 'Void: the run is over: RolledBack');
+    assert.equal(
+      said(await look(decide({ choice: 'Abort' }))),
+      'Void: the run is over: RolledBack; only Retry can still be decided',
+    );
     assert.equal((await look(named)).phase, 'Accepted');
   });
 
@@ -387,7 +454,398 @@ describe('what makes a decision void', () => {
     assert.ok(made.spec.run !== 'portal-1' && decide({ choice: 'Abort' }) !== '');
     const elsewhere = scene();
     elsewhere.client.seed<Decision>(decisions, made);
-    assert.equal(said(await elsewhere.look(made.metadata.name)), 'Pending: UpgradeRun "portal-9" does not exist');
+    assert.equal(
+      said(await elsewhere.look(made.metadata.name)),
+      'Pending: UpgradeRun "portal-9" does not exist in namespace shop: it waits for that run; where the name is wrong, create another Decision',
+    );
     assert.equal((await look('portal-1-abort')).phase, 'Accepted');
+  });
+});
+
+describe('what a decision is about', () => {
+  const both = { jointSteps: 'Both' } as const;
+  const running = { steps: [at1('g1-others', 'Running')] };
+  const offered = { steps: runWith('Upgrade').status?.steps ?? [] };
+  const back = { choice: 'Rollback', method: 'Snapshots', data: 'Keep' } as const;
+  type Case = [run: UpgradeRun, spec: Omit<Written, 'planHash'>, want: string];
+  const cases: Record<string, Case> = {
+    'S-36 001-43 A-13: a listed check is waived by name': [
+      withPolicy({}),
+      { choice: 'Waive', check: 'Contacts', reason: 'the lead is on the phone' },
+      'Accepted: first valid decision',
+    ],
+    'A-13: a check before it is looked at waits': [
+      withPolicy({}, { preflight: [] }),
+      { choice: 'Waive', check: 'Contacts' },
+      'Pending: check Contacts is not looked at yet: Waive waits for status.preflight',
+    ],
+    'A-13: a check the run does not have': [
+      withPolicy({}),
+      { choice: 'Waive', check: 'Fax' },
+      `Void: run portal-1 has no check Fax: name one of ${namesOfChecks(withPolicy({}))}`,
+    ],
+    'A-13: what is not a matter of a word cannot be attested': [
+      withPolicy({}),
+      { choice: 'Attest', check: 'Contacts' },
+      "Void: Contacts is not a matter of a person's word: name a Lead in spec.contacts, or waive it",
+    ],
+    'A-13: the backup before a Major cannot be waived': [
+      mandatoryBackup(),
+      { choice: 'Waive', check: 'Backups' },
+      'Void: Backups cannot be waived: give the Database a backup Job',
+    ],
+    'a check once the run has started': [
+      withPolicy({}, { steps: [at1('preflight', 'Succeeded')] }),
+      { choice: 'Waive', check: 'Contacts' },
+      'Void: the run has started already: its checks hold nothing any more',
+    ],
+    '001-26: a start that waits for nobody': [
+      withPolicy({}),
+      { choice: 'Approve' },
+      'Void: no start waits for it: spec.approvals.start of the UpgradeSet was not Required; for the result of a step name it in spec.step',
+    ],
+    '001-26: a start that is over': [
+      withPolicy({ start: 'Required' }, { steps: [at1('preflight', 'Succeeded')] }),
+      { choice: 'Approve' },
+      'Void: the run has started already',
+    ],
+    '001-26: a start, in advance': [
+      withPolicy({ start: 'Required' }),
+      { choice: 'Approve' },
+      'Accepted: first valid decision',
+    ],
+    '001-96: a step the plan does not have': [
+      withPolicy(both),
+      { choice: 'Approve', step: 'g9-others', as: 'Engineer' },
+      'Void: run portal-1 has no step g9-others: name one of final, g1-others, g2-alone, g2-others',
+    ],
+    '001-96: a step the engineer does alone': [
+      withPolicy(both),
+      { choice: 'Approve', step: 'g1-isolated', as: 'Engineer' },
+      'Void: step g1-isolated waits for nobody: name one of final, g1-others, g2-alone, g2-others',
+    ],
+    '001-96: a joint step whose tests alone decide': [
+      withPolicy({}, running),
+      { choice: 'Approve', step: 'g1-others' },
+      'Void: step g1-others waits for nobody: its tests alone decide (spec.approvals.jointSteps of the UpgradeSet)',
+    ],
+    '001-94: the sign-off by another name': [
+      withPolicy(both),
+      { choice: 'Approve', step: 'sign-off', as: 'Engineer' },
+      'Void: step sign-off is the sign-off: decide SignOff',
+    ],
+    '001-96: a joint step in no role': [
+      withPolicy(both, running),
+      { choice: 'Approve', step: 'g1-others' },
+      'Void: step g1-others needs one word as Engineer and one as Administrator: say which in spec.as',
+    ],
+    '001-94: a sign-off by two in no role': [
+      withPolicy(both),
+      { choice: 'SignOff' },
+      'Void: step sign-off needs one word as Engineer and one as Administrator: say which in spec.as',
+    ],
+    '001-96: a joint step before it begins waits': [
+      withPolicy(both),
+      { choice: 'Approve', step: 'g1-others', as: 'Engineer' },
+      'Pending: step g1-others has not begun: Approve waits for its tests',
+    ],
+    '001-96: a joint step that has failed waits for the next attempt': [
+      withPolicy(both, { steps: [at1('g1-others', 'Failed')] }),
+      { choice: 'Approve', step: 'g1-others', as: 'Engineer' },
+      'Pending: step g1-others has failed: Approve waits until it is tried again',
+    ],
+    '001-96: a joint step before anybody can have seen its result': [
+      withPolicy(both, running),
+      { choice: 'Approve', step: 'g1-others', as: 'Engineer', at: '20:09:00' },
+      'Void: it was given before step g1-others began: look at the result, then decide again',
+    ],
+    '001-96: a joint step under way': [
+      withPolicy(both, running),
+      { choice: 'Approve', step: 'g1-others', as: 'Engineer' },
+      'Accepted: first valid decision',
+    ],
+    '001-96: a joint step that is over': [
+      withPolicy(both, { steps: [at1('g1-others', 'Succeeded')] }),
+      { choice: 'Approve', step: 'g1-others', as: 'Engineer' },
+      'Void: step g1-others is over',
+    ],
+    'a sign-off nobody asks for': [
+      skipped('sign-off', 'spec.signOff is NotRequired'),
+      { choice: 'SignOff' },
+      'Void: nothing waits for it: spec.signOff is NotRequired',
+    ],
+    '001-123: a restart that is offered': [
+      withPolicy({}, { ...offered, choices: [{ choice: 'Restart', data: 'Keep' }, back] }),
+      { choice: 'Restart' },
+      'Accepted: first valid decision',
+    ],
+    '001-124: a restart that is not': [
+      withPolicy({}, { ...offered, choices: [{ choice: 'Resume' }, back] }),
+      { choice: 'Restart' },
+      'Void: it is not offered: choose from status.choices of the run (Resume, Rollback), and copy its fields',
+    ],
+    'a restart whose loss nobody named': [
+      withPolicy({}, { ...offered, choices: [{ choice: 'Restart', data: 'Discard' }] }),
+      { choice: 'Restart' },
+      'Void: it is not offered: choose from status.choices of the run (Restart), and copy its fields',
+    ],
+    'a restart before anything is offered waits': [
+      withPolicy({}, offered),
+      { choice: 'Restart' },
+      'Pending: nothing is offered yet: Restart waits for status.choices',
+    ],
+    'a restart of a way back': [
+      asRollback(withPolicy({})),
+      { choice: 'Restart' },
+      'Void: run portal-1 is a Rollback: decide Restart for portal-0, with its plan',
+    ],
+    '001-135: the server of a group the run does not have': [
+      withPolicy({}),
+      { choice: 'Rebuild', group: 'group-9', server: 'web-1' },
+      'Void: run portal-1 has no group group-9: name one of group-1, group-2',
+    ],
+    '001-135: a server the group does not have': [
+      withPolicy({}),
+      { choice: 'Rebuild', group: 'group-1', server: 'web-9' },
+      'Void: group group-1 has no server web-9: name one of web-1',
+    ],
+    '001-134: a rebuild before it is offered waits': [
+      withPolicy({}),
+      { choice: 'Rebuild', group: 'group-1', server: 'web-1' },
+      'Pending: nothing is offered yet: Rebuild waits for status.choices',
+    ],
+    '001-135: the rebuild of another server than the one offered': [
+      withPolicy({}, { ...offered, choices: [{ choice: 'Rebuild', group: 'group-2', server: 'web-2' }] }),
+      { choice: 'Rebuild', group: 'group-1', server: 'web-1' },
+      'Void: it is not offered: choose from status.choices of the run (Rebuild), and copy its fields',
+    ],
+    '001-135: a rebuild that is offered after the end': [
+      withPolicy({}, { phase: 'Failed', choices: [{ choice: 'Rebuild', group: 'group-1', server: 'web-1' }] }),
+      { choice: 'Rebuild', group: 'group-1', server: 'web-1' },
+      'Accepted: first valid decision',
+    ],
+    'another try while the run goes on': [
+      withPolicy({}),
+      { choice: 'Retry' },
+      'Void: the run is not over: Retry is for one that ended; Resume and Restart are for one that failed and waits',
+    ],
+    'another try while it goes back waits': [
+      withPolicy({}, { phase: 'RollingBack' }),
+      { choice: 'Retry' },
+      'Pending: the run is being rolled back: Retry waits for its end',
+    ],
+    'another try after the way back': [
+      withPolicy({}, { phase: 'RolledBack' }),
+      { choice: 'Retry' },
+      'Accepted: first valid decision',
+    ],
+    'another try of what has come to its end': [
+      withPolicy({}, { phase: 'Completed' }),
+      { choice: 'Retry' },
+      'Void: the run is completed: there is nothing to try again',
+    ],
+    'another try of what nobody asks for any more': [
+      withPolicy({}, { phase: 'Superseded' }),
+      { choice: 'Retry' },
+      'Void: the run was superseded: what the UpgradeSet asks for now has a run of its own',
+    ],
+    'another try of a way back': [
+      asRollback(withPolicy({}, { phase: 'Failed' })),
+      { choice: 'Retry' },
+      'Void: run portal-1 is a Rollback: decide Retry for portal-0, with its plan',
+    ],
+  };
+  for (const [name, [run, spec, want]] of Object.entries(cases)) {
+    it(name, async () => {
+      const { decide, look } = scene(run);
+      assert.equal(said(await look(decide(spec))), want);
+    });
+  }
+
+  function namesOfChecks(run: UpgradeRun): string {
+    return definitionsOf(run.spec)
+      .map((definition) => definition.name)
+      .join(', ');
+  }
+
+  function mandatoryBackup(): UpgradeRun {
+    const run = withPolicy({});
+    const check = { check: 'Backups', verdict: 'Fail', severity: 'Hold', waivable: false } as const;
+    const preflight = [{ ...check, remedy: 'give the Database a backup Job' }];
+    const { backup: _backup, restore: _restore, ...spec } = database().spec;
+    return {
+      ...run,
+      spec: { ...run.spec, procedure: 'downtime', database: { name: 'portal-db', uid: 'db', spec } },
+      ...(run.status === undefined ? {} : { status: { ...run.status, preflight } }),
+    };
+  }
+
+  function skipped(id: string, skip: string): UpgradeRun {
+    const run = withPolicy({});
+    return {
+      ...run,
+      spec: { ...run.spec, steps: run.spec.steps.map((step) => (step.id === id ? { ...step, skip } : step)) },
+    };
+  }
+
+  function asRollback(run: UpgradeRun): UpgradeRun {
+    return { ...run, spec: { ...run.spec, purpose: 'Rollback', handles: { 'origin/run': 'portal-0' } } };
+  }
+});
+
+describe('two people, two roles', () => {
+  const running = { steps: [at1('g1-others', 'Running')] };
+  const approve = { choice: 'Approve', step: 'g1-others' } as const;
+
+  it('001-03 001-96: a right to the role is asked for as well as the right to the choice', async () => {
+    const { decide, look, asked } = scene(withPolicy({ jointSteps: 'Both' }, running));
+    await look(decide({ ...approve, as: 'Administrator' }));
+    assert.deepEqual(
+      asked.map((spec) => (spec as { resourceAttributes: { subresource: string } }).resourceAttributes.subresource),
+      ['approve', 'as-administrator'],
+    );
+  });
+
+  it('001-03 S-41: who may choose but not in that role is refused, with the right that is missing', async () => {
+    const { decide, look, refuse } = scene(withPolicy({ jointSteps: 'Both' }, running));
+    refuse('as-administrator');
+    assert.match(
+      said(await look(decide({ ...approve, as: 'Administrator' }))),
+      /^Void: ana@example\.org may not decide Approve as Administrator on run portal-1: grant create on upgraderuns\/as-administrator \(group belay\.dev\) in namespace shop/,
+    );
+  });
+
+  it('a restart that throws data away takes the right to roll back as well', async () => {
+    const failed = {
+      steps: runWith('Upgrade').status?.steps ?? [],
+      choices: [{ choice: 'Restart', data: 'Discard' as const }],
+    };
+    const { decide, look, refuse } = scene(withPolicy({}, failed));
+    refuse('rollback');
+    assert.match(
+      said(await look(decide({ choice: 'Restart', data: 'Discard' }))),
+      /^Void: ana@example\.org may not decide Restart on run portal-1: grant create on upgraderuns\/rollback/,
+    );
+  });
+
+  it('S-35 001-96: one person is not two, whatever they may', async () => {
+    const { decide, look } = scene(withPolicy({ jointSteps: 'Both' }, running));
+    assert.equal((await look(decide({ ...approve, name: 'one', as: 'Engineer' }))).phase, 'Accepted');
+    assert.equal(
+      said(await look(decide({ ...approve, name: 'two', as: 'Administrator' }))),
+      'Void: Decision one is the word of ana@example.org as Engineer: somebody else must decide as Administrator',
+    );
+    const other = decide({ ...approve, name: 'three', as: 'Administrator', decidedBy: ben });
+    assert.equal((await look(other)).phase, 'Accepted');
+    const late = decide({ ...approve, name: 'four', as: 'Administrator', decidedBy: ben, at: '20:16:00' });
+    assert.equal(said(await look(late)), 'Void: Decision three of ben@example.org (Approve) came first');
+  });
+
+  it('001-94: both may sign off, each once', async () => {
+    const { decide, look } = scene(withPolicy({ jointSteps: 'Both' }));
+    const made = [
+      decide({ choice: 'SignOff', name: 'one', as: 'Engineer' }),
+      decide({ choice: 'SignOff', name: 'two', as: 'Administrator', decidedBy: ben }),
+      decide({ choice: 'SignOff', name: 'three', as: 'Engineer', decidedBy: ben, at: '20:16:00' }),
+    ];
+    const phases: string[] = [];
+    for (const name of made) phases.push((await look(name)).phase);
+    assert.deepEqual(phases, ['Accepted', 'Accepted', 'Void']);
+  });
+});
+
+describe('one word about each thing', () => {
+  it('A-13: waivers of two checks stand beside each other, two of one check do not', async () => {
+    const { decide, look } = scene(withPolicy({}));
+    assert.equal((await look(decide({ choice: 'Waive', check: 'Contacts', name: 'one' }))).phase, 'Accepted');
+    assert.equal((await look(decide({ choice: 'Waive', check: 'Channel', name: 'two' }))).phase, 'Accepted');
+    assert.equal(
+      said(
+        await look(decide({ choice: 'Waive', check: 'Contacts', name: 'three', verdict: 'Denied', at: '20:16:00' })),
+      ),
+      'Void: Decision one of ana@example.org (Waive) came first',
+    );
+  });
+
+  it('001-135: one server is rebuilt after the other: the next is decided on the run that follows', async () => {
+    const choices = [1, 2].map((n) => ({ choice: 'Rebuild', group: `group-${n}`, server: `web-${n}` }));
+    const { decide, look } = scene(withPolicy({}, { choices }));
+    const rebuild = (n: number, name: string, time: string): ReturnType<Scene['look']> =>
+      look(decide({ choice: 'Rebuild', group: `group-${n}`, server: `web-${n}`, name, at: time }));
+    assert.deepEqual(
+      [said(await rebuild(1, 'one', '20:15:00')), said(await rebuild(2, 'two', '20:16:00'))],
+      ['Accepted: first valid decision', 'Void: Decision one of ana@example.org (Rebuild) came first'],
+    );
+  });
+
+  it('001-113: a refused sign-off is the answer until somebody resumes; then there is room for another', async () => {
+    const made = scene(withPolicy({}, { steps: [at1('sign-off', 'Running')] }));
+    const no = made.decide({ choice: 'SignOff', verdict: 'Denied', name: 'no' });
+    assert.equal((await made.look(no)).phase, 'Accepted');
+    const handles = { 'heard/no': 'uid-portal-1/sign-off/1' };
+    made.change({ steps: [at1('sign-off', 'Failed', { handles, finished: at('20:16:00') })] });
+    const early = made.decide({ choice: 'SignOff', name: 'early', decidedBy: ben, at: '20:17:00' });
+    assert.equal(said(await made.look(early)), 'Void: Decision no of ana@example.org (denied SignOff) came first');
+    made.change({
+      steps: [at1('sign-off', 'Running', { handles, attempt: 2, operation: 'uid-portal-1/sign-off/2' })],
+    });
+    const yes = made.decide({ choice: 'SignOff', name: 'yes', decidedBy: ben, at: '20:18:00' });
+    assert.deepEqual([(await made.look(yes)).phase, (await made.look(no)).phase], ['Accepted', 'Accepted']);
+  });
+
+  it('001-96: a result that was approved is asked about again when its tests run again', async () => {
+    const made = scene(withPolicy({ jointSteps: 'One' }, { steps: [at1('final', 'Running')] }));
+    const first = made.decide({ choice: 'Approve', step: 'final', name: 'first' });
+    assert.equal((await made.look(first)).phase, 'Accepted');
+    const again = { attempt: 2, operation: 'uid-portal-1/final/2', started: at('20:17:00') };
+    made.change({ steps: [at1('final', 'Running', { handles: { 'heard/first': 'uid-portal-1/final/1' }, ...again })] });
+    const second = made.decide({ choice: 'Approve', step: 'final', name: 'second', at: '20:18:00' });
+    assert.deepEqual([(await made.look(second)).phase, (await made.look(first)).phase], ['Accepted', 'Accepted']);
+  });
+});
+
+describe('approvals expire', () => {
+  it('S-35: one that was not used within expireAfter of its creation is void', async () => {
+    const made = scene(withPolicy({ start: 'Required', expireAfter: '6m' }));
+    const name = made.decide({ choice: 'Approve' });
+    const fresh = await made.look(name);
+    assert.deepEqual([fresh.phase, fresh.afterMs], ['Accepted', 60_000]);
+    await made.clock.advance(60_000);
+    assert.equal(said(await made.look(name)), 'Void: expired: not used within 6m; decide again');
+  });
+
+  const kept: Record<string, [spec: Omit<Written, 'planHash'>, status: Partial<UpgradeRunStatus>]> = {
+    'a start that was approved': [
+      { choice: 'Approve' },
+      { steps: [at1('preflight', 'Running', { handles: { 'start-approved': 'ana' } })] },
+    ],
+    'a check that was waived': [
+      { choice: 'Waive', check: 'Contacts' },
+      { steps: [at1('preflight', 'Running', { handles: { 'waived/Contacts': 'ana' } })] },
+    ],
+    'a check that was attested': [
+      { choice: 'Attest', check: 'Channel' },
+      { steps: [at1('preflight', 'Running', { handles: { 'attested/Channel': 'ana' } })] },
+    ],
+    'a rollback that began': [{ choice: 'Rollback', method: 'Snapshots' }, { phase: 'RollingBack' }],
+    'an abort': [{ choice: 'Abort' }, {}],
+  };
+  for (const [name, [spec, status]] of Object.entries(kept)) {
+    it(`S-35: ${name} does not: it was acted on`, async () => {
+      const made = scene(withPolicy({ start: 'Required', expireAfter: '6m' }));
+      const word = made.decide(spec);
+      assert.equal((await made.look(word)).phase, 'Accepted');
+      made.change(status);
+      await made.clock.advance(3_600_000);
+      assert.equal((await made.look(word)).phase, 'Accepted');
+    });
+  }
+
+  it('S-35: after 72 hours where the set says nothing about approvals', async () => {
+    const made = scene(runWith());
+    const word = made.decide({ choice: 'SignOff' });
+    assert.equal((await made.look(word)).phase, 'Accepted');
+    await made.clock.advance(72 * 3_600_000);
+    assert.equal(said(await made.look(word)), 'Void: expired: not used within 72h; decide again');
   });
 });

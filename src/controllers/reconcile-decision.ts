@@ -10,11 +10,14 @@ import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
 import { patchStatus } from '../kube/status.ts';
 import type { KubeClient, ObjectName, Resource } from '../kube/types.ts';
-import { createdAt, firstAnswer, inOrder, unheardReason, voidReason } from '../planner/intent.ts';
+import { unheardReason } from '../planner/decisions/hearing.ts';
+import { firstAnswer, sameHand } from '../planner/decisions/precedence.ts';
+import { createdAt, inOrder } from '../planner/decisions/time.ts';
+import { validUntil, voidReason } from '../planner/decisions/void.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { formatInstant, parseInstant } from '../shared/instant.ts';
 import { isEnded } from '../status/summarize-run.ts';
-import { mayDecide, subresourceOf, wasInForce } from './access-review.ts';
+import { mayDecide, rightsFor, wasInForce } from './access-review.ts';
 import { readyConditions } from './conditions.ts';
 import type { ControllerContext } from './context.ts';
 
@@ -38,7 +41,7 @@ type Reviewing = Pick<ControllerContext, 'client' | 'now'> & {
 export async function reconcileDecision(
   context: Reviewing,
   name: ObjectName,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<ReconcileResult> {
   const cached = context.caches.decisions.get(name);
   if (cached === undefined || cached.status?.phase === 'Void') return { kind: 'settled' };
@@ -59,13 +62,13 @@ export async function reconcileDecision(
   return afterMs < longestMs ? { kind: 'requeue', afterMs } : { kind: 'settled' };
 }
 
-function nextLookMs({ spec, status }: Decision, run: UpgradeRun | undefined, now: EpochMs): number {
-  if (status?.phase === 'Pending') return run === undefined ? longestMs : recheckMs;
-  const isOpen = status?.phase === 'Accepted' && run !== undefined && !isEnded(run.status?.phase);
-  if (!isOpen || spec.expires === undefined) return longestMs;
-  const leftMs = parseInstant(spec.expires) - now;
+function nextLookMs(decision: Decision, run: UpgradeRun | undefined, now: EpochMs): number {
+  const phase = decision.status?.phase;
+  if (phase === 'Pending') return run === undefined ? longestMs : recheckMs;
+  if (phase !== 'Accepted' || run === undefined || isEnded(run.status?.phase)) return longestMs;
+  const until = validUntil(decision, run);
   // One that was used stays accepted, and is not looked at for its time again.
-  return leftMs > 0 ? Math.min(leftMs, longestMs - 1) : longestMs;
+  return until === undefined || until <= now ? longestMs : Math.min(until - now, longestMs - 1);
 }
 
 async function write(
@@ -101,17 +104,41 @@ async function review(
   signal: AbortSignal | undefined,
 ): Promise<Verdict> {
   if (decision.status?.phase === 'Accepted') return stillAccepted(asking, decision, run);
-  if (run === undefined) return { phase: 'Pending', message: `UpgradeRun "${decision.spec.run}" does not exist` };
+  if (run === undefined) return { phase: 'Pending', message: runMissing(decision) };
   const reason = voidReason(decision, run, asking.now);
   if (reason !== '') return { phase: 'Void', message: reason };
-  if (isEnded(run.status?.phase)) return { phase: 'Void', message: `the run is over: ${run.status?.phase ?? ''}` };
+  if (isEnded(run.status?.phase) && !isForEnded(decision, run)) return { phase: 'Void', message: runOver(run) };
   const permitted = await permit(asking, decision, run, signal);
   if (permitted.phase !== 'Accepted') return permitted;
   const unheard = unheardReason(decision, run);
   if (unheard !== undefined) return { phase: unheard.kind === 'early' ? 'Pending' : 'Void', message: unheard.why };
   const first = firstAnswer(decision, near, run, asking.now);
   if (first !== undefined) return { phase: 'Void', message: cameFirst(first) };
+  const other = sameHand(decision, near, run, asking.now);
+  if (other !== undefined) return { phase: 'Void', message: twoPeople(decision, other) };
   return permitted;
+}
+
+function runMissing({ metadata, spec }: Decision): string {
+  const place = metadata.namespace === undefined ? '' : ` in namespace ${metadata.namespace}`;
+  return `UpgradeRun "${spec.run}" does not exist${place}: it waits for that run; where the name is wrong, create another Decision`;
+}
+
+function runOver({ status }: UpgradeRun): string {
+  const phase = status?.phase ?? '';
+  const left = [
+    ...(phase === 'Completed' || phase === 'Superseded' ? [] : ['Retry']),
+    ...((status?.choices ?? []).some(({ choice }) => choice === 'Rebuild') ? ['Rebuild'] : []),
+  ];
+  const what =
+    left.length === 0 ? 'there is nothing left to decide' : `only ${left.join(' and ')} can still be decided`;
+  return `the run is over: ${phase}; ${what}`;
+}
+
+/** What may be decided once a run is over. */
+function isForEnded({ spec }: Decision, run: UpgradeRun): boolean {
+  if (spec.choice === 'Retry') return true;
+  return spec.choice === 'Rebuild' && (run.status?.choices ?? []).some((choice) => choice.choice === 'Rebuild');
 }
 
 /** The list of what was decided must not change when the run goes on; what can no longer be used says so. */
@@ -128,6 +155,11 @@ function cameFirst({ metadata, spec }: Decision): string {
   return `Decision ${metadata.name} of ${spec.decidedBy ?? 'somebody'} (${what}) came first`;
 }
 
+function twoPeople({ spec }: Decision, other: Decision): string {
+  const { decidedBy: user = 'somebody', as: before = '' } = other.spec;
+  return `Decision ${other.metadata.name} is the word of ${user} as ${before}: somebody else must decide as ${spec.as ?? ''}`;
+}
+
 /** Whether this person may decide this. */
 async function permit(
   { client }: Asking,
@@ -135,27 +167,50 @@ async function permit(
   run: UpgradeRun,
   signal: AbortSignal | undefined,
 ): Promise<Verdict> {
-  const { decidedBy: user, choice } = decision.spec;
+  const { decidedBy: user, choice, as: role } = decision.spec;
   const { namespace = '' } = decision.metadata;
   if (user === undefined)
     return { phase: 'Void', message: 'spec.decidedBy is missing: create a Decision that says who decides' };
   const isChecked = await wasInForce(client, 'decisions', { namespace, at: createdAt(decision) }, signal);
   const self = await fourEyes(client, decision, run, isChecked, signal);
   if (self !== '') return { phase: 'Void', message: self };
-  const allowed = await mayDecide(client, { user, namespace, run: run.metadata.name, choice }, signal);
-  if (allowed === true) return { phase: 'Accepted', message: 'first valid decision' };
+  const rights = rightsFor(decision.spec);
+  const answers = await Promise.all(
+    rights.map((subresource) => mayDecide(client, { user, namespace, run: run.metadata.name, subresource }, signal)),
+  );
+  const refused = rights.filter((_, index) => answers[index] !== true);
+  if (refused.length === 0) return { phase: 'Accepted', message: 'first valid decision' };
   // The policy saw the groups of the user, which nobody can tell from the name.
   if (isChecked)
     return { phase: 'Accepted', message: 'first valid decision; permitted through a group, as admission found' };
-  if (allowed === 'unknown') {
+  if (answers.includes('unknown')) {
     const message = `the controller may not ask who may decide: grant it create on localsubjectaccessreviews (group authorization.k8s.io) in namespace ${namespace}`;
     return { phase: 'Pending', message };
   }
-  const needed = `create on upgraderuns/${subresourceOf(choice)} (group belay.dev) in namespace ${namespace}`;
+  const needed = `create on ${refused.map((right) => `upgraderuns/${right}`).join(' and ')} (group belay.dev) in namespace ${namespace}`;
   return {
     phase: 'Void',
-    message: `${user} may not decide ${choice} on run ${run.metadata.name}: grant ${needed} to the user by name, or install the admission policies, then decide again`,
+    message: `${user} may not decide ${choice}${role === undefined ? '' : ` as ${role}`} on run ${run.metadata.name}: grant ${needed} to the user by name, or install the admission policies, then decide again`,
   };
+}
+
+/** What may be neither accepted, overridden nor undone by whoever asked for it. */
+function needsFourEyes({ choice, step }: Decision['spec']): boolean {
+  switch (choice) {
+    case 'SignOff':
+    case 'Waive':
+    case 'Rollback':
+    case 'Restart':
+    case 'Rebuild':
+      return true;
+    case 'Approve':
+      return step === undefined;
+    case 'Attest':
+    case 'Resume':
+    case 'Retry':
+    case 'Abort':
+      return false;
+  }
 }
 
 /** Why the decider may not be the one to say so; empty when they may, or when nobody asks for four eyes. */
@@ -167,15 +222,14 @@ async function fourEyes(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const { approvals } = run.spec.policy;
-  const concerned = spec.choice === 'SignOff' || spec.choice === 'Rollback';
-  if (approvals?.fourEyes !== true || !concerned) return '';
+  if (approvals?.fourEyes !== true || !needsFourEyes(spec)) return '';
   if (approvals.askedBy !== undefined && approvals.askedBy === spec.decidedBy)
     return `${approvals.askedBy} asked for this run: somebody else must decide ${spec.choice} (spec.approvals.fourEyes)`;
   const { namespace = '' } = metadata;
   const at = parseInstant(run.metadata.creationTimestamp ?? '1970-01-01T00:00:00Z');
   const isAskerChecked = await wasInForce(client, 'asked-by', { namespace, at }, signal);
   if (approvals.askedBy === undefined || !isAskerChecked)
-    return 'four eyes cannot be kept: who asked for this run is not known; install the admission policies, then edit the UpgradeSet to get another run';
+    return 'four eyes cannot be kept: who asked for this run is not known; install the chart with admission.fourEyes=true, then edit the UpgradeSet to get another run';
   return isNameChecked
     ? ''
     : 'four eyes cannot be kept: no admission policy checked who made this decision; install it, then decide again';

@@ -1,18 +1,22 @@
-/** What the controller says about objects that people write: groups and packages. */
+/** The status of a ServerGroup: whether its servers are there, and what each of them runs. */
 import { mergeConditions } from '../api/conditions.ts';
 import { decodePackage, decodeServerGroup } from '../api/decode.ts';
-import { packages, serverGroups } from '../api/resources.ts';
-import type { ServerGroup, ServerGroupStatus } from '../api/server-group.ts';
+import type { Package } from '../api/package.ts';
+import { serverGroups } from '../api/resources.ts';
+import type { Server, ServerGroup, ServerGroupStatus } from '../api/server-group.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
 import { deployments, statefulSets } from '../kube/resources.ts';
 import { patchStatus } from '../kube/status.ts';
 import type { ObjectName } from '../kube/types.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { readyConditions } from './conditions.ts';
+import { isProductRequired } from './catalogue-watch.ts';
+import { findLastKnownGood } from '../status/last-known-good.ts';
 import type { ControllerContext } from './context.ts';
-import { runs } from './facts.ts';
+import { runsOn } from './facts.ts';
 
-const settled: ReconcileResult = { kind: 'settled' };
+/** Workloads have no watch here: groups that packages of other products wait for are looked at again this often. */
+const requiredMs = 60_000;
 
 export async function reconcileGroup(
   context: ControllerContext,
@@ -20,11 +24,20 @@ export async function reconcileGroup(
   signal: AbortSignal,
 ): Promise<ReconcileResult> {
   const cached = context.caches.serverGroups.get(name);
-  if (cached === undefined) return settled;
+  if (cached === undefined) return { kind: 'settled' };
   const group = decodeServerGroup(cached);
   const status = await groupStatus(context, group, signal);
   await patchStatus(context.client, serverGroups, group, status, { signal });
-  return settled;
+  const { product } = group.spec;
+  const isRequired = product !== undefined && isProductRequired(context.caches, name.namespace, product);
+  return isRequired ? { kind: 'requeue', afterMs: requiredMs } : { kind: 'settled' };
+}
+
+interface SeenWorkload {
+  readonly images: Readonly<Record<string, string>>;
+  readonly replicas: number;
+  readonly ready: number;
+  readonly versionLabel: string;
 }
 
 async function groupStatus(
@@ -33,9 +46,53 @@ async function groupStatus(
   signal: AbortSignal,
 ): Promise<ServerGroupStatus> {
   const { namespace = '' } = group.metadata;
-  const workloads = new Map<string, { images: Record<string, string>; replicas: number; ready: number }>();
+  const { workloads, missing } = await readWorkloads(context, group, signal);
+  const known = context.caches.packages
+    .list(namespace)
+    .map(decodePackage)
+    .filter((candidate) => group.spec.product === undefined || candidate.spec.product === group.spec.product);
+  const servers = group.spec.servers.map((server) =>
+    serverStatus(server, known, workloads.get(`${server.workload.kind}/${server.workload.name}`)),
+  );
+  const versions = [...new Set(servers.map((server) => server.version ?? ''))].toSorted();
+  const [version = '', ...others] = versions;
+  const runs = others.length === 0 ? version : '';
+  const lock = group.status?.lock;
+  const ready = missing.length === 0;
+  const message = ready ? sayVersions(versions) : `not there: ${missing.join(', ')}`;
+  const reason = ready ? 'UpToDate' : 'ReferenceNotFound';
+  const good = findLastKnownGood(context.caches.upgradeRuns.list(namespace), group.metadata.name);
+  return {
+    ...group.status,
+    ...(good === undefined ? {} : { lastKnownGood: good }),
+    observedGeneration: group.metadata.generation ?? 1,
+    conditions: mergeConditions(
+      group.status?.conditions,
+      readyConditions(ready, reason, message, group.metadata.generation),
+      formatInstant(context.now()),
+    ),
+    phase: lock !== undefined ? 'Upgrading' : ready ? 'Ready' : 'Degraded',
+    version: runs,
+    servers,
+  };
+}
+
+/** Of the versions of its servers, each once; the empty one is of those nobody knows. */
+function sayVersions(versions: readonly string[]): string {
+  const [only = '', ...others] = versions;
+  if (others.length > 0)
+    return `its servers run ${versions.map((version) => (version === '' ? 'images of no Package' : version)).join(' and ')}`;
+  return only === '' ? 'no Package has the images that run' : `version ${only} runs`;
+}
+
+async function readWorkloads(
+  context: ControllerContext,
+  { metadata: { namespace = '' }, spec }: ServerGroup,
+  signal: AbortSignal,
+): Promise<{ workloads: Map<string, SeenWorkload>; missing: string[] }> {
+  const workloads = new Map<string, SeenWorkload>();
   const missing: string[] = [];
-  for (const { workload } of group.spec.servers) {
+  for (const { workload } of spec.servers) {
     const found = await context.client.find(
       workload.kind === 'StatefulSet' ? statefulSets : deployments,
       { namespace, name: workload.name },
@@ -49,66 +106,37 @@ async function groupStatus(
         ),
         replicas: found.spec.replicas ?? 1,
         ready: found.status?.readyReplicas ?? 0,
+        versionLabel:
+          found.spec.template.metadata?.labels?.['app.kubernetes.io/version'] ??
+          found.metadata.labels?.['app.kubernetes.io/version'] ??
+          '',
       });
   }
-  const known = context.caches.packages
-    .list(namespace)
-    .map(decodePackage)
-    .filter((candidate) => group.spec.product === undefined || candidate.spec.product === group.spec.product);
-  const version = known.find((candidate) => runs(candidate, group, workloads))?.spec.version;
-  const lock = group.status?.lock;
-  const ready = missing.length === 0;
-  const message = ready
-    ? version === undefined
-      ? 'no Package has the images that run'
-      : `version ${version} runs`
-    : `not there: ${missing.join(', ')}`;
-  const reason = ready ? 'UpToDate' : 'ReferenceNotFound';
+  return { workloads, missing };
+}
+
+type ServerStatus = NonNullable<ServerGroupStatus['servers']>[number];
+
+/** By its images when a Package has them (001-34), by the label people put on the workload otherwise. */
+function serverStatus(server: Server, known: readonly Package[], seen: SeenWorkload | undefined): ServerStatus {
+  const state = serverState(seen);
+  const found = known.find((candidate) => runsOn(candidate, server, seen));
+  if (found === undefined) {
+    const label = seen?.versionLabel ?? '';
+    return { name: server.name, ...(label === '' ? {} : { version: label.slice(0, 64) }), state };
+  }
+  const { version, components } = found.spec;
   return {
-    ...group.status,
-    observedGeneration: group.metadata.generation ?? 1,
-    conditions: mergeConditions(
-      group.status?.conditions,
-      readyConditions(ready, reason, message, group.metadata.generation),
-      formatInstant(context.now()),
-    ),
-    phase: lock !== undefined ? 'Upgrading' : ready ? 'Ready' : 'Degraded',
-    version: version ?? '',
-    servers: group.spec.servers.map((server) => ({
-      name: server.name,
-      state: serverState(workloads.get(`${server.workload.kind}/${server.workload.name}`)),
-    })),
+    name: server.name,
+    version,
+    package: found.metadata.name,
+    ...(components === undefined ? {} : { components }),
+    state,
   };
 }
 
-function serverState(
-  seen: { replicas: number; ready: number } | undefined,
-): 'Running' | 'Stopped' | 'Degraded' | 'Unknown' {
+function serverState(seen: SeenWorkload | undefined): ServerStatus['state'] {
   if (seen === undefined) return 'Unknown';
   if (seen.replicas === 0) return 'Stopped';
   return seen.ready >= seen.replicas ? 'Running' : 'Degraded';
-}
-
-export async function reconcilePackage(context: ControllerContext, name: ObjectName): Promise<ReconcileResult> {
-  const cached = context.caches.packages.get(name);
-  if (cached === undefined) return settled;
-  const package_ = decodePackage(cached);
-  const { withdrawn } = package_.spec;
-  const phase = withdrawn ? ('Withdrawn' as const) : ('Available' as const);
-  const conditions = mergeConditions(
-    package_.status?.conditions,
-    readyConditions(
-      !withdrawn,
-      withdrawn ? 'PackageWithdrawn' : 'UpToDate',
-      withdrawn ? 'spec.withdrawn is true' : 'available',
-      package_.metadata.generation,
-    ),
-    formatInstant(context.now()),
-  );
-  await patchStatus(context.client, packages, package_, {
-    observedGeneration: package_.metadata.generation ?? 1,
-    conditions,
-    phase,
-  });
-  return settled;
 }

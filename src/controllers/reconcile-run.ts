@@ -4,6 +4,7 @@ import { decodeDecision, decodeUpgradeRun, decodeUpgradeSet } from '../api/decod
 import { upgradeRuns } from '../api/resources.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
+import type { DeploymentLog } from '../engine/deployment-log.ts';
 import type { PassInput } from '../engine/input.ts';
 import { asStored } from '../engine/input.ts';
 import { runPass } from '../engine/pass.ts';
@@ -14,8 +15,10 @@ import type { ReconcileResult } from '../kube/controller.ts';
 import type { ObjectName, Resource } from '../kube/types.ts';
 import { computeIntent, validDecisions } from '../planner/intent.ts';
 import type { Logger } from '../shared/logger.ts';
+import { recordDecisions } from '../status/decisions.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import type { ControllerContext } from './context.ts';
+import type { LastSeen } from './last-seen.ts';
 import { createRunStore, finalizer } from './run-store.ts';
 
 /** After this many passes other runs get their turn. */
@@ -25,7 +28,7 @@ const runs: Resource<UpgradeRun> = upgradeRuns;
 
 export async function reconcileRun(
   context: ControllerContext,
-  memory: { stopwatch: Stopwatch; pacer: Pacer },
+  memory: { stopwatch: Stopwatch; pacer: Pacer; lastSeen: LastSeen; deploymentLog: DeploymentLog },
   name: ObjectName,
   signal: AbortSignal,
   logger: Logger,
@@ -36,8 +39,10 @@ export async function reconcileRun(
     await letGo(context, cached, signal);
     if (cached.status?.retained?.some((object) => object.until !== undefined) !== true) return { kind: 'settled' };
   }
-  // Live: a cache that lags behind our own last write would repeat a step that is over.
-  const found = await context.client.find(runs, name, signal);
+  const epoch = context.leader.epoch();
+  // A cache that lags behind our own last write would repeat a step that is over.
+  const isCurrent = memory.lastSeen.isShownBy(context.caches.upgradeRuns, cached, epoch);
+  const found = isCurrent ? cached : await context.client.find(runs, name, signal);
   if (found === undefined) return { kind: 'settled' };
   let progress = asStored(decodeUpgradeRun(found));
   const store = createRunStore(context.client, context.announcer);
@@ -45,8 +50,6 @@ export async function reconcileRun(
   for (let pass = 0; pass < passesPerTurn || progress.mustWrite; pass += 1) {
     const { run } = progress;
     const set = setOf(context, run);
-    if (set?.spec.dryRun === true && run.spec.purpose === 'Upgrade' && run.status?.started === undefined)
-      return { kind: 'settled' };
     const decisions = validDecisions(acceptedNear(context, run), run, context.now());
     const input: PassInput = {
       ...progress,
@@ -57,8 +60,9 @@ export async function reconcileRun(
       drivers: context.drivers,
       now: context.now,
       decisions,
+      decided: recordDecisions(decisionsFor(context, run)),
       intent: computeIntent({ set, run, decisions, now: context.now() }),
-      epoch: context.leader.epoch(),
+      epoch,
       mayAct: context.leader.mayAct,
       onEffect: context.counters.effectMade,
     };
@@ -69,7 +73,10 @@ export async function reconcileRun(
         context.counters.runEnded(outcome.run.status?.phase ?? '', outcome.run.status?.failure?.reason ?? '');
       return { kind: 'settled' };
     }
-    if (outcome.kind === 'wait') return { kind: 'requeue', afterMs: outcome.afterMs };
+    if (outcome.kind === 'wait') {
+      memory.lastSeen.note(outcome.run, epoch);
+      return { kind: 'requeue', afterMs: outcome.afterMs };
+    }
     progress = outcome;
   }
   return { kind: 'requeue', afterMs: 1 };
@@ -88,6 +95,11 @@ function setOf(context: ControllerContext, run: UpgradeRun): UpgradeSet | undefi
     ...(namespace === undefined ? {} : { namespace }),
   });
   return set === undefined || set.metadata.uid !== run.spec.upgradeSetUID ? undefined : decodeUpgradeSet(set);
+}
+
+function decisionsFor(context: ControllerContext, { metadata }: UpgradeRun): Decision[] {
+  const near = context.caches.decisions.list(metadata.namespace);
+  return near.filter(({ spec }) => spec.run === metadata.name).map(decodeDecision);
 }
 
 /**

@@ -5,10 +5,13 @@ import { upgradeRuns, upgradeSets } from '../api/resources.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import { sha256 } from '../engine/hash.ts';
+import { isSameJson } from '../engine/same.ts';
 import { addFinalizer, removeFinalizer } from '../kube/finalizers.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
+import { objectKeyOf } from '../kube/object-key.ts';
 import { patchStatus } from '../kube/status.ts';
 import type { ObjectName, Resource } from '../kube/types.ts';
+import { decideFollowUp, followsAnnotation } from '../planner/follow-up.ts';
 import { computeRun, type PlanInput } from '../planner/plan.ts';
 import { findProblems } from '../planner/validate.ts';
 import { TerminalError } from '../shared/errors.ts';
@@ -17,6 +20,10 @@ import { isEnded } from '../status/summarize-run.ts';
 import { summarizeSet, type SetState } from '../status/summarize-set.ts';
 import type { ControllerContext } from './context.ts';
 import { gatherFacts, observerOf, runs as runsPackage } from './facts.ts';
+import { findOffer } from './offer.ts';
+import { askerAnnotation } from '../status/audit-report.ts';
+import { acceptedNear } from './reconcile-run.ts';
+import type { Pace } from './pace.ts';
 import { createRun, finalizer, setLabel } from './run-store.ts';
 
 /** On a run: hash of what the set asked for when it was made. */
@@ -26,19 +33,33 @@ const recheckMs = 30_000;
 
 const sets: Resource<UpgradeSet> = upgradeSets;
 
+/** @param pace of what only moves on */
 export async function reconcileSet(
   context: ControllerContext,
+  pace: Pace,
   name: ObjectName,
   signal: AbortSignal,
   logger: Logger,
 ): Promise<ReconcileResult> {
   const cached = context.caches.upgradeSets.get(name);
-  if (cached === undefined) return { kind: 'settled' };
+  if (cached === undefined) {
+    pace.forget(objectKeyOf(name));
+    return { kind: 'settled' };
+  }
   const set = decodeUpgradeSet(cached);
   const runs = runsOf(context, set);
   if (set.metadata.deletionTimestamp !== undefined) return finalize(context, set, runs);
   const state = await findState(context, set, runs, signal, logger);
-  await patchStatus(context.client, sets, set, summarizeSet(set, state, runs, context.now()), { signal });
+  const available = findOffer(context.caches, set);
+  const status = {
+    ...summarizeSet(set, state, runs, context.now()),
+    ...(available === undefined ? {} : { available }),
+  };
+  if (isUnderWay(state) && isSameButForProgress(set.status, status)) {
+    const waitMs = pace.waitMs(objectKeyOf(name));
+    if (waitMs > 0) return { kind: 'requeue', afterMs: waitMs };
+  }
+  await patchStatus(context.client, sets, set, status, { signal });
   await pruneHistory(context, set, runs);
   // The run just made may not be in the cache yet: it is asked for by itself.
   const isAtRest = [...runs, ...(state.kind === 'run' ? [state.run] : [])].every((run) => isEnded(run.status?.phase));
@@ -49,13 +70,29 @@ export async function reconcileSet(
     : { kind: 'settled' };
 }
 
+function isUnderWay(state: SetState): boolean {
+  return state.kind === 'run' && !isEnded((state.child ?? state.run).status?.phase);
+}
+
+/** Steps follow each other faster than anybody reads: only what people act on is worth a write at once. */
+function isSameButForProgress(before: UpgradeSet['status'], after: NonNullable<UpgradeSet['status']>): boolean {
+  const { step: _, progress: _progress, conditions: _conditions, ...old } = before ?? {};
+  const { step: _step, progress: _now, conditions: _said, ...next } = after;
+  return isSameJson(old, next);
+}
+
 /** Runs of this very set, oldest first; a set of the same name that was deleted had others. */
 export function runsOf(context: Pick<ControllerContext, 'caches'>, set: UpgradeSet): UpgradeRun[] {
   return context.caches.upgradeRuns
     .byIndex('set', `${set.metadata.namespace ?? ''}/${set.metadata.name}`)
     .filter((run) => run.spec.upgradeSetUID === set.metadata.uid)
     .map(decodeUpgradeRun)
-    .toSorted((a, b) => numberOf(a) - numberOf(b) || (a.metadata.name < b.metadata.name ? -1 : 1));
+    .toSorted((a, b) => numberOf(a) - numberOf(b) || inOrderOfNames(a.metadata.name, b.metadata.name));
+}
+
+/** "portal-7-rebuild-2" before "portal-7-rebuild-10". */
+function inOrderOfNames(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
 }
 
 /** The attempt's number: "portal-7" and "portal-7-back" are both of attempt 7. */
@@ -72,13 +109,16 @@ async function findState(
 ): Promise<SetState> {
   const upgrades = runs.filter((run) => run.spec.purpose === 'Upgrade');
   const latest = upgrades.at(-1);
-  const shown = (run: UpgradeRun): SetState => ({
+  const shown = (run: UpgradeRun, note = ''): SetState => ({
     kind: 'run',
     run,
     child: runs.findLast((other) => other !== run && numberOf(other) === numberOf(run)),
+    note,
   });
   if (latest !== undefined && !isEnded(latest.status?.phase)) return shown(latest);
-  if (latest !== undefined && isSpent(set, latest)) return shown(latest);
+  const decisions = latest === undefined ? [] : acceptedNear(context, latest);
+  const next = decideFollowUp({ set, runs, decisions, now: context.now() });
+  if (latest !== undefined && next?.kind !== 'begin' && isSpent(set, latest)) return shown(latest, next?.message);
   const taken = groupTakenBy(context, set);
   if (taken !== undefined) return taken;
   const facts = await gatherFacts(context, set, signal);
@@ -89,13 +129,14 @@ async function findState(
       ? shown(latest)
       : { kind: 'atTarget', version: input.package.spec.version };
   }
-  return planOrRefuse(context, input, upgrades, signal, logger);
+  const annotations = next?.kind !== 'begin' ? {} : { [followsAnnotation]: next.follows };
+  return planOrRefuse(context, input, { upgrades, annotations }, signal, logger);
 }
 
 async function planOrRefuse(
   context: ControllerContext,
   input: PlanInput,
-  upgrades: readonly UpgradeRun[],
+  { upgrades, annotations }: { upgrades: readonly UpgradeRun[]; annotations: Readonly<Record<string, string>> },
   signal: AbortSignal,
   logger: Logger,
 ): Promise<SetState> {
@@ -117,7 +158,7 @@ async function planOrRefuse(
     name: `${name}-${next}`,
     spec,
     labels: { [setLabel]: name },
-    annotations: { [askedAnnotation]: askedBy(set) },
+    annotations: { [askedAnnotation]: askedBy(set), ...askerOf(set), ...annotations },
     ownerReferences: [
       { apiVersion: set.apiVersion, kind: set.kind, name, uid, controller: true, blockOwnerDeletion: true },
     ],
@@ -132,13 +173,21 @@ function isSpent(set: UpgradeSet, latest: UpgradeRun): boolean {
   return latest.metadata.annotations?.[askedAnnotation] === askedBy(set);
 }
 
-/** Pausing, housekeeping and dry runs ask for nothing new. */
+/** Who asked, where it is known: kept with the run, because the set's annotation changes. */
+function askerOf({ metadata }: UpgradeSet): Record<string, string> {
+  const asker = metadata.annotations?.[askerAnnotation];
+  return asker === undefined ? {} : { [askerAnnotation]: asker };
+}
+
+/** Pausing, housekeeping, dry runs, more time and other people to call ask for nothing new. */
 function askedBy(set: UpgradeSet): string {
   const {
     paused: _paused,
     dryRun: _dryRun,
     historyLimit: _historyLimit,
     finalizeTimeout: _finalizeTimeout,
+    schedule: _schedule,
+    contacts: _contacts,
     ...asked
   } = set.spec;
   return sha256(canonicalJson(asked)).slice('sha256:'.length, 'sha256:'.length + 16);

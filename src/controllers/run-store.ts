@@ -7,6 +7,8 @@ import type { RunStore } from '../engine/input.ts';
 import { isAlreadyExists, isConflict, isNamespaceTerminating } from '../kube/kube-error.ts';
 import type { KubeClient, OwnerReference } from '../kube/types.ts';
 import { RetryError, TerminalError } from '../shared/errors.ts';
+import { newDecisions, tellDecision } from '../status/decisions.ts';
+import { tellService } from '../status/service.ts';
 import type { Announcer } from './context.ts';
 
 /** On sets and runs: what they did is undone before they go. */
@@ -95,14 +97,20 @@ function announceChanges(announcer: Announcer, before: UpgradeRun, after: Upgrad
     if (entry.state === 'Failed')
       announcer.announce(after, 'Warning', 'StepFailed', 'Step', `${title}: ${entry.message ?? ''}`);
   }
-  const phase = after.status?.phase;
-  if (phase === undefined || phase === before.status?.phase) return;
+  for (const decision of newDecisions(before.status?.decisions, after.status?.decisions))
+    announcer.announce(after, 'Normal', 'DecisionTaken', 'Decision', tellDecision(decision));
+  const { phase, service } = after.status ?? {};
+  if (phase === undefined) return;
+  const ready = readyOf(after);
+  // A window that runs down changes what is asked, and nothing else.
+  const isNew = phase !== before.status?.phase;
+  if (!isNew && (phase !== 'AwaitingDecision' || ready?.reason === readyOf(before)?.reason)) return;
   const bad = phase === 'Failed' || phase === 'RollingBack' || phase === 'AwaitingDecision';
-  announcer.announce(
-    after,
-    bad ? 'Warning' : 'Normal',
-    phase,
-    'Run',
-    after.status?.conditions?.find((condition) => condition.type === 'Ready')?.message ?? phase,
-  );
+  const message = ready?.message ?? phase;
+  const told = bad && service !== undefined ? `${message}. Service: ${tellService(service)}` : message;
+  announcer.announce(after, bad ? 'Warning' : 'Normal', isNew ? phase : (ready?.reason ?? phase), 'Run', told);
+}
+
+function readyOf({ status }: UpgradeRun): { reason: string; message: string } | undefined {
+  return status?.conditions?.find((condition) => condition.type === 'Ready');
 }

@@ -17,6 +17,7 @@ function fakeProbes(ids: readonly string[], state: ProbeState = 'running') {
   const log: string[] = [];
   const driver: ProbeDriver = {
     observe: (_context, probe) => ({ id: probe, state: known.has(probe) ? state : 'absent', message: '', results: [] }),
+    readLog: () => [],
     async request() {},
     onChange() {},
     end(isOver) {

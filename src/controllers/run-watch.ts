@@ -43,10 +43,10 @@ export function watchRuns(
   };
 }
 
-/** Which part of which run asked: `RUN-UID/STEP/ATTEMPT/INDEX`. */
+/** Which part of which run asked: `RUN-UID/STEP/ATTEMPT` and what tells its requests apart. */
 function partsOf(id: string): { uid: string; step: string; operation: string } {
-  const [uid = '', step = ''] = id.split('/');
-  return { uid, step, operation: id.slice(0, id.lastIndexOf('/')) };
+  const [uid = '', step = '', attempt = ''] = id.split('/');
+  return { uid, step, operation: `${uid}/${step}/${attempt}` };
 }
 
 /**

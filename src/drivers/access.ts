@@ -1,4 +1,4 @@
-import { KubeError } from '../kube/kube-error.ts';
+import { KubeError, isConflict } from '../kube/kube-error.ts';
 import type { KubeClient } from '../kube/types.ts';
 import { PauseError, RetryError, TerminalError } from '../shared/errors.ts';
 import type { RunContext } from './contract.ts';
@@ -48,6 +48,16 @@ export async function call<T>(doing: string, signal: AbortSignal, run: () => Pro
     return await run();
   } catch (error) {
     throw meaningOf(error, doing);
+  }
+}
+
+/** Writes on what was seen; where somebody else was faster, looks once more and writes on that. */
+export async function writeOn<T>(seen: T, look: () => Promise<T>, write: (seen: T) => Promise<void>): Promise<void> {
+  try {
+    await write(seen);
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+    await write(await look());
   }
 }
 

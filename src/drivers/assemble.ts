@@ -2,6 +2,7 @@ import type { KubeClient } from '../kube/types.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Drivers } from './contract.ts';
+import { createCheckDriver } from './checks/driver.ts';
 import { createDatabaseDriver } from './databases/driver.ts';
 import { createGroupDriver } from './groups/driver.ts';
 import { createPoolDriver } from './pools/driver.ts';
@@ -28,5 +29,6 @@ export function createDrivers(parts: DriverParts): Drivers {
     snapshots: createSnapshotDriver(parts),
     probes: createProbeDriver(parts),
     databases: createDatabaseDriver(parts),
+    checks: createCheckDriver(parts),
   };
 }

@@ -2,16 +2,26 @@ import type { DatabaseSpec } from '../api/database.ts';
 import type { ProbeSuiteSpec } from '../api/probe-suite.ts';
 import type { Effect } from '../planner/effects.ts';
 import type {
+  CheckObservation,
   DatabaseJobObservation,
   GroupObservation,
   ObservationScope,
   PoolObservation,
   ProbeObservation,
+  RebootObservation,
   RestoreObservation,
   SnapshotObservation,
+  WorkloadObject,
   WorkloadObservation,
 } from '../planner/observed.ts';
-import type { DatabaseJob, MemberRef, SettingChange, WorkloadRef } from '../planner/effects.ts';
+import type {
+  CheckRequest,
+  DatabaseJob,
+  MemberRef,
+  RebootRequest,
+  SettingChange,
+  WorkloadRef,
+} from '../planner/effects.ts';
 
 /** Whose run, under which operation, as whom. Stamped on every object written (`belay.dev/operation`). */
 export interface RunContext {
@@ -47,6 +57,8 @@ export interface PoolDriver {
 
 export interface WorkloadDriver {
   observe(context: RunContext, workload: WorkloadRef, signal: AbortSignal): Promise<WorkloadObservation>;
+  /** By one read. */
+  observeObject(context: RunContext, workload: WorkloadRef, signal: AbortSignal): Promise<WorkloadObject>;
   observeSaved(
     context: RunContext,
     saved: ObservationScope['saved'],
@@ -57,16 +69,22 @@ export interface WorkloadDriver {
     changes: readonly SettingChange[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, 'as-wanted' | 'differs' | 'missing'>>;
+  /** The Job of a reboot, and the node it runs on. */
+  observeReboot(context: RunContext, reboot: RebootRequest, signal: AbortSignal): Promise<RebootObservation>;
   request(
     operation: Operation,
-    effect: WorkloadEffect | EffectOf<'SaveSettings' | 'ApplySettings' | 'RestoreSettings'>,
+    effect:
+      | WorkloadEffect
+      | EffectOf<
+          'LockWorkloads' | 'UnlockWorkloads' | 'SaveSettings' | 'ApplySettings' | 'RestoreSettings' | 'RebootServer'
+        >,
     signal: AbortSignal,
   ): Promise<void>;
 }
 
 export interface GroupDriver {
   observe(context: RunContext, group: string, signal: AbortSignal): Promise<GroupObservation>;
-  request(operation: Operation, effect: EffectOf<'LockGroup' | 'UnlockGroup'>, signal: AbortSignal): Promise<void>;
+  request(operation: Operation, effect: EffectOf<'LockGroups' | 'UnlockGroups'>, signal: AbortSignal): Promise<void>;
 }
 
 export interface SnapshotDriver {
@@ -84,7 +102,9 @@ export interface SnapshotDriver {
   describeClaim(context: RunContext, claim: string, signal: AbortSignal): Promise<string>;
   request(
     operation: Operation,
-    effect: EffectOf<'CreateSnapshot' | 'RestoreClaim' | 'ReattachVolume' | 'ReleaseRetained'>,
+    effect: EffectOf<
+      'CreateSnapshot' | 'RestoreClaim' | 'ReattachVolume' | 'KeepVolume' | 'ReplaceClaim' | 'ReleaseRetained'
+    >,
     signal: AbortSignal,
   ): Promise<void>;
 }
@@ -98,12 +118,24 @@ export interface ProbeDriver {
     suite: ProbeSuiteLike,
     signal: AbortSignal,
   ): Promise<void>;
+  /** What its Jobs wrote and what its tests that did not pass were answered; empty when there is neither. Redacted. */
+  readLog(context: RunContext, id: string): readonly Evidence[];
   /** Called whenever the state of a probe run changed, with its id. */
   onChange(listener: (id: string) => void): void;
   /** Stops and forgets the runs whose id `isOver` holds for, and deletes their Jobs: nobody waits for the answer. */
   end(isOver: (id: string) => boolean): void;
   /** Stops all runs without a verdict, for good. Jobs stay: another process may take them up again. */
   close(): Promise<void>;
+}
+
+/** What a Job or a test left behind, for the deployment log. Redacted and bounded by whoever hands it out. */
+export interface Evidence {
+  /** Such as "Job belay-db-4f (migrate)" or "probe login". */
+  readonly title: string;
+  /** In the order in which they are shown: pod, node, command, exit code and the like. */
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  /** The end of what it wrote; empty when that is nothing. */
+  readonly output: string;
 }
 
 /** One Kubernetes Job per id, in the run's namespace, made under the run's account; its pod runs at most once. */
@@ -116,6 +148,14 @@ export interface DatabaseDriver {
     database: DatabaseSpec,
     signal: AbortSignal,
   ): Promise<void>;
+  /** What the Job of this id left behind; undefined where there is none. */
+  readLog(context: RunContext, job: DatabaseJob, signal: AbortSignal): Promise<Evidence | undefined>;
+}
+
+/** Questions of the preflight. Its Jobs and temporary objects are named after the request's id and bear the run's labels. */
+export interface CheckDriver {
+  observe(context: RunContext, check: CheckRequest, signal: AbortSignal): Promise<CheckObservation>;
+  request(operation: Operation, effect: EffectOf<'RunCheck' | 'EndCheck'>, signal: AbortSignal): Promise<void>;
 }
 
 /** The frozen spec of a ProbeSuite; typed in `api/probe-suite.ts`. */
@@ -128,6 +168,7 @@ export interface Drivers {
   readonly snapshots: SnapshotDriver;
   readonly probes: ProbeDriver;
   readonly databases: DatabaseDriver;
+  readonly checks: CheckDriver;
 }
 
 /** The effects of these kinds. */
@@ -135,11 +176,5 @@ export type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>;
 
 /** On one workload; the driver of workloads takes those on settings as well. */
 export type WorkloadEffect = EffectOf<
-  | 'LockWorkload'
-  | 'UnlockWorkload'
-  | 'ScaleWorkload'
-  | 'DeletePods'
-  | 'SaveRevision'
-  | 'ApplyImages'
-  | 'RestoreTemplate'
+  'ScaleWorkload' | 'DeletePods' | 'SaveRevision' | 'ApplyImages' | 'RestoreTemplate' | 'ResetWorkload'
 >;

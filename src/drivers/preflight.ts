@@ -3,34 +3,28 @@ import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
 import type { ProbeSuite } from '../api/probe-suite.ts';
 import type { ServerGroup } from '../api/server-group.ts';
-import {
-  persistentVolumeClaims,
-  persistentVolumes,
-  podDisruptionBudgets,
-  services,
-  storageClasses,
-  volumeSnapshotClasses,
-} from '../kube/resources.ts';
-import { KubeError } from '../kube/kube-error.ts';
-import type { KubeClient, KubeObject, Resource } from '../kube/types.ts';
+import { services } from '../kube/resources.ts';
+import type { KubeClient } from '../kube/types.ts';
 import type { MemberRef, WorkloadRef } from '../planner/effects.ts';
 import { variableNames } from '../api/variables.ts';
 import { imagesFor } from '../planner/plan.ts';
 import type { Problem } from '../planner/validate.ts';
+import type { Clock } from '../shared/clock.ts';
 import { call, userClient } from './access.ts';
 import type { PoolDriver, RunContext } from './contract.ts';
 import { findDatabaseProblems } from './databases/preflight.ts';
 import { type Workload, findWorkload } from './pods.ts';
 import { type PoolScene, checkAliases, checkOneLabel, checkPool } from './pools/preflight.ts';
 import { type SnapshotScene, checkSnapshots } from './snapshots/preflight.ts';
-import { checkBudgets } from './workloads/budgets.ts';
+import { findRebootProblems } from './workloads/reboot-preflight.ts';
 import { reconcilersOf } from './workloads/managers.ts';
-import { observeWorkload } from './workloads/observe.ts';
+import { readStorage } from './storage-scene.ts';
 import { findProbeProblems } from './probes/preflight.ts';
 import { checkSharedClaims, checkWorkload, dryRunImages, workloadObject } from './workloads/preflight.ts';
 
 export interface PreflightOptions {
   readonly client: KubeClient;
+  readonly clock: Clock;
   readonly pools: PoolDriver;
 }
 
@@ -75,29 +69,36 @@ export async function findLiveProblems(
     const members = await readMembers(as, input, signal);
     const scenes = await Promise.all(input.pools.map((pool) => readPool(options, input, members, pool, signal)));
     const storage = await Promise.all(
-      input.groups.map((group) => readStorage(options.client, input.context, group, members, signal)),
+      input.groups.map((group) => storageOf(options.client, input.context, group, members, signal)),
     );
-    const budgets = await options.client.list(podDisruptionBudgets, { namespace: input.context.namespace }, signal);
     const owners = await Promise.all(members.map((member) => checkOwners(as, member, input.package, signal)));
     // Variables nobody sets are the planner's to find; everything a suite names counts as set here.
     const suites = input.suites.map((suite) =>
       findProbeProblems(
-        { suite, known: variableNames(JSON.stringify(suite.spec)), client: options.client, context: input.context },
+        {
+          suite,
+          known: variableNames(JSON.stringify(suite.spec)),
+          client: options.client,
+          clock: options.clock,
+          context: input.context,
+        },
         signal,
       ),
     );
+    const look = { client: options.client, context: input.context };
+    const reboots = input.groups.map((group) => findRebootProblems(group, look, signal));
     return [
       ...members.flatMap(({ ref, workload, group }) =>
         checkWorkload(ref, workload, { takeOwnership: group.spec.takeOwnership }),
       ),
       ...checkSharedClaims(members),
-      ...checkBudgets(members, budgets.items),
       ...owners.flat(),
       ...checkAliases(input.pools),
       ...scenes.flatMap(checkPool),
       ...checkOneLabel(scenes),
       ...(await Promise.all(suites)).flat(),
       ...(await databaseProblems(options.client, input, signal)),
+      ...(await Promise.all(reboots)).flat(),
       ...storage.flatMap((scene) => (scene === undefined ? [] : checkSnapshots(scene))),
     ];
   });
@@ -179,60 +180,15 @@ async function readPool(
   };
 }
 
-async function readStorage(
+async function storageOf(
   client: KubeClient,
   context: RunContext,
-  group: ServerGroup,
+  { metadata, spec }: ServerGroup,
   members: readonly Member[],
   signal: AbortSignal,
 ): Promise<SnapshotScene | undefined> {
-  const { snapshot } = group.spec;
-  if (snapshot === undefined) return undefined;
-  const as = userClient(client, context);
-  const mine = members.filter((member) => member.group === group);
-  const seen = await Promise.all(mine.map(({ ref }) => observeWorkload(as, context, ref, signal)));
-  const names = [...new Set(seen.flatMap(({ claims }) => claims.map(({ claim }) => claim)))];
-  const claims = await Promise.all(names.map((name) => readClaim(client, context, name, signal)));
-  const snapshotClass = await findOrNone(client, volumeSnapshotClasses, snapshot.volumeSnapshotClassName, signal);
-  return {
-    object: `servergroup/${group.metadata.name}`,
-    className: snapshot.volumeSnapshotClassName,
-    snapshotClass,
-    claims,
-  };
-}
-
-async function readClaim(
-  client: KubeClient,
-  context: RunContext,
-  name: string,
-  signal: AbortSignal,
-): Promise<SnapshotScene['claims'][number]> {
-  const claim = await userClient(client, context).find(
-    persistentVolumeClaims,
-    { namespace: context.namespace, name },
-    signal,
-  );
-  const volumeName = claim?.spec.volumeName ?? '';
-  const className = claim?.spec.storageClassName ?? '';
-  const [volume, storageClass] = await Promise.all([
-    volumeName === '' ? undefined : client.find(persistentVolumes, { name: volumeName }, signal),
-    className === '' ? undefined : client.find(storageClasses, { name: className }, signal),
-  ]);
-  return { name, claim, volume, storageClass };
-}
-
-/** A cluster that does not serve the kind has none. */
-async function findOrNone<T extends KubeObject>(
-  client: KubeClient,
-  resource: Resource<T>,
-  name: string,
-  signal: AbortSignal,
-): Promise<T | undefined> {
-  try {
-    return await client.find(resource, { name }, signal);
-  } catch (error) {
-    if (error instanceof KubeError && error.status === 404) return undefined;
-    throw error;
-  }
+  if (spec.snapshot === undefined) return undefined;
+  const workloads = members.filter(({ group }) => group.metadata.name === metadata.name).map(({ ref }) => ref);
+  const className = spec.snapshot.volumeSnapshotClassName;
+  return readStorage(client, context, { object: `servergroup/${metadata.name}`, className, workloads }, signal);
 }

@@ -12,8 +12,8 @@ export async function executeEffect(
   signal: AbortSignal,
 ): Promise<void> {
   switch (effect.kind) {
-    case 'LockGroup':
-    case 'UnlockGroup':
+    case 'LockGroups':
+    case 'UnlockGroups':
       return drivers.groups.request(operation, effect, signal);
     case 'HoldMember':
     case 'DrainMember':
@@ -22,15 +22,20 @@ export async function executeEffect(
     case 'CreateSnapshot':
     case 'RestoreClaim':
     case 'ReattachVolume':
+    case 'KeepVolume':
+    case 'ReplaceClaim':
     case 'ReleaseRetained':
       return drivers.snapshots.request(operation, effect, signal);
     case 'RunProbes':
       return drivers.probes.request(operation, effect, suiteOf(spec, effect.request.suite), signal);
+    case 'RunCheck':
+    case 'EndCheck':
+      return drivers.checks.request(operation, effect, signal);
     case 'RunDatabaseJob':
       if (spec.database === undefined) throw new TerminalError('ReferenceNotFound', 'the run carries no Database');
       return drivers.databases.request(operation, effect, spec.database.spec, signal);
-    case 'LockWorkload':
-    case 'UnlockWorkload':
+    case 'LockWorkloads':
+    case 'UnlockWorkloads':
     case 'ScaleWorkload':
     case 'DeletePods':
     case 'SaveRevision':
@@ -39,6 +44,8 @@ export async function executeEffect(
     case 'SaveSettings':
     case 'ApplySettings':
     case 'RestoreSettings':
+    case 'ResetWorkload':
+    case 'RebootServer':
       return drivers.workloads.request(operation, effect, signal);
   }
 }

@@ -1,11 +1,12 @@
 /** What one pass over a run is made from, and what it answers. */
-import type { UpgradeRun, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
+import type { DecisionRecord, UpgradeRun, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
 import type { Drivers, RunContext } from '../drivers/contract.ts';
 import type { RunIntent } from '../planner/decision.ts';
 import { mergeHandles } from '../planner/journal.ts';
 import type { ValidDecision } from '../planner/verdict.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { DeploymentLog } from './deployment-log.ts';
 import type { Pacer } from './pacer.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
@@ -33,9 +34,13 @@ export interface PassInput extends Progress {
   readonly store: RunStore;
   readonly stopwatch: Stopwatch;
   readonly pacer: Pacer;
+  /** Undefined: none is kept. */
+  readonly deploymentLog?: DeploymentLog;
   /** API server's time. */
   readonly now: () => EpochMs;
   readonly decisions: readonly ValidDecision[];
+  /** What people decided so far, for the record; it decides nothing. */
+  readonly decided?: readonly DecisionRecord[];
   readonly intent: RunIntent;
   /** Lease transitions: which leader this is. */
   readonly epoch: number;

@@ -8,11 +8,15 @@ import { formatInstant } from '../shared/instant.ts';
 
 const maxMessage = 1_000;
 
+const pending = { state: 'Pending', attempt: 0, operation: '' } as const;
+
 export function initialEntries(spec: UpgradeRunSpec): StepEntry[] {
-  return spec.steps.map((step) => ({ id: step.id, state: 'Pending', attempt: 0, operation: '' }));
+  return spec.steps.map((step) => ({ ...pending, id: step.id }));
 }
 
+/** A step without an entry is pending, as everywhere: whoever took it away does not make a pass repeat itself for ever. */
 function change(entries: readonly StepEntry[], id: string, update: (entry: StepEntry) => StepEntry): StepEntry[] {
+  if (!entries.some((entry) => entry.id === id)) return [...entries, update({ ...pending, id })];
   return entries.map((entry) => (entry.id === id ? update(entry) : entry));
 }
 

@@ -171,6 +171,7 @@ function observe({ seen = {}, groupLockedBy = '' }: Case): Observed {
     probes: new Map(),
     saved: new Set(),
     databaseJobs: new Map(),
+    checks: new Map(),
     settings: new Map(),
   };
 }

@@ -10,8 +10,8 @@ import type { RunGroup, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts'
 import type { RunIntent } from '../planner/decision.ts';
 import { currentStep } from '../planner/decision.ts';
 import { journalOf, mergeHandles } from '../planner/journal.ts';
-import { workloadsOf } from '../planner/members.ts';
-import { workloadKey, type Observed, type WorkloadObservation } from '../planner/observed.ts';
+import { seeObject, seeWorkload, workloadsOf } from '../planner/members.ts';
+import { workloadKey, type Observed, type WorkloadObject, type WorkloadObservation } from '../planner/observed.ts';
 import { replicasKey } from '../planner/steps/keys.ts';
 
 export interface JournalInput {
@@ -52,13 +52,13 @@ function laterThanWritten(input: JournalInput): string {
   const preflight = input.run.spec.steps.find((step) => step.action === 'Preflight');
   for (const group of input.run.spec.groups.filter(({ name }) => preflight?.groups?.includes(name) === true)) {
     for (const ref of workloadsOf(group)) {
-      const seen = input.observed.workloads.get(workloadKey(ref));
-      if (seen?.exists !== true) continue;
+      const seen = seeObject(input.observed, ref);
+      if (seen === undefined) continue;
+      const full = seeWorkload(input.observed, ref);
       const sign =
         changedLater(input, seen) ||
         unlocked(input, seen) ||
-        stopped(input, group, seen) ||
-        restored(input, group, seen);
+        (full === undefined ? '' : stopped(input, group, full) || restored(input, group, full));
       if (sign !== '') return sign;
     }
   }
@@ -66,7 +66,7 @@ function laterThanWritten(input: JournalInput): string {
 }
 
 /** Every change of ours is stamped with its operation, RUN-UID/STEP/ATTEMPT, which the journal has before it is made. */
-function changedLater({ run, entries }: JournalInput, seen: WorkloadObservation): string {
+function changedLater({ run, entries }: JournalInput, seen: WorkloadObject): string {
   const [uid, step, attempt] = seen.operation.split('/');
   if (uid !== run.uid) return '';
   const known = entries.find((entry) => entry.id === step)?.attempt ?? 0;
@@ -75,7 +75,7 @@ function changedLater({ run, entries }: JournalInput, seen: WorkloadObservation)
 }
 
 /** A lock that somebody's manifest has swept away is no sign; one of another run is. */
-function unlocked({ run }: JournalInput, seen: WorkloadObservation): string {
+function unlocked({ run }: JournalInput, seen: WorkloadObject): string {
   if (seen.lockedBy === run.uid || seen.lockedBy === '') return '';
   return `${workloadKey(seen)} is locked by run ${seen.lockedBy} and should be by this run`;
 }

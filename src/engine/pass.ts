@@ -3,17 +3,18 @@ import type { StepEntry, UpgradeRun } from '../api/upgrade-run.ts';
 import type { Operation } from '../drivers/contract.ts';
 import { decide } from '../planner/decide.ts';
 import { currentStep } from '../planner/decision.ts';
-import { computeRollbackRun } from '../planner/plan.ts';
 import type { Move, StepChange } from '../planner/move.ts';
-import { computeScope, computeWideScope, heldMembers, mergeScopes } from '../planner/scope.ts';
+import { computeScope, computeWideScope, heldMembers, mergeScopes, soonMs } from '../planner/scope.ts';
 import type { ObservationScope } from '../planner/observed.ts';
 import { manifestKey } from '../planner/steps/keys.ts';
+import { replacedManifestKey } from '../planner/steps/rebuild-keys.ts';
+import type { EpochMs } from '../shared/clock.ts';
 import { parseDuration } from '../shared/duration.ts';
 import { RetryError, TerminalError } from '../shared/errors.ts';
-import { isEnded, runOf, summarizeRun } from '../status/summarize-run.ts';
+import { isEnded, runOf, summarizeRestored, summarizeRun } from '../status/summarize-run.ts';
 import { executeEffect } from './execute.ts';
+import { endAfter, findFollower, findRestored, planFollower, type FollowMove } from './follower.ts';
 import { advance, begin, heartbeat, initialEntries, note } from './journal.ts';
-import { sha256 } from './hash.ts';
 import { signOfLostJournal } from './lost-journal.ts';
 import { observeWorld } from './observe.ts';
 import { toFailure } from './outcome.ts';
@@ -27,14 +28,8 @@ const unseenMs = 10_000;
 /** A load balancer tells nobody that it forgot whom to keep out: while something is held, it is asked this often. */
 const holdingMs = 5_000;
 
-/** A wait shorter than this is not written down. */
-const briefMs = 2_000;
-
 /** A waiting step's consumed time reaches the journal at least this often. */
 const heartbeatMs = 60_000;
-
-/** Upgrade, restore, previous template, and room for methods to come. */
-const maxChain = 8;
 
 export async function runPass(input: PassInput): Promise<PassOutcome> {
   try {
@@ -51,10 +46,11 @@ async function passOnce(input: PassInput): Promise<PassOutcome> {
   if (isEnded(run.status?.phase)) {
     input.stopwatch.forget(run.metadata.uid ?? '');
     input.pacer.forget(run.metadata.uid ?? '');
+    input.deploymentLog?.forget(run.metadata.uid ?? '');
     return retainPass(input);
   }
   if (run.status?.steps === undefined) return start(input);
-  if (run.status.phase === 'RollingBack') return followRollback(input);
+  if (run.status.phase === 'RollingBack') return followOther(input);
   if (run.status.epoch > input.epoch) throw new RetryError('NotLeader', 'a later leader has written to the run');
   return apply(input, await think(input));
 }
@@ -90,7 +86,7 @@ async function think(input: PassInput): Promise<Move> {
   const entries = entriesOf(run);
   const current = currentStep(run.spec, entries);
   const consumedMs = current === undefined ? 0 : input.stopwatch.read(run.metadata.uid ?? '', current.entry);
-  const scope = scopeOf(input, current);
+  const scope = scopeOf(input, current, consumedMs);
   try {
     const observed = await observeWorld(input.drivers, contextOf(run), scope, input.now(), input.signal);
     const lost = signOfLostJournal({ run: runOf(run), entries, observed, intent });
@@ -110,12 +106,16 @@ async function think(input: PassInput): Promise<Move> {
 }
 
 /** A step under way needs what it asks for; a failure or a wish to end, everything the run touches; an end in mid-step, both. */
-function scopeOf({ run, intent }: PassInput, current: ReturnType<typeof currentStep>): ObservationScope {
+function scopeOf(
+  { run, intent }: PassInput,
+  current: ReturnType<typeof currentStep>,
+  consumedMs: number,
+): ObservationScope {
   const entries = entriesOf(run);
   const own =
     current === undefined || current.entry.state === 'Failed'
       ? undefined
-      : computeScope({ run: runOf(run), entries, ...current });
+      : computeScope({ run: runOf(run), entries, consumedMs, ...current });
   if (own !== undefined && intent.end === undefined) return own;
   const wide = computeWideScope({ run: runOf(run), entries });
   return own === undefined ? wide : mergeScopes(wide, own);
@@ -166,7 +166,8 @@ async function apply(input: PassInput, move: Move): Promise<PassOutcome> {
     case 'await':
       return rest(input, move);
     case 'rollBack':
-      return { kind: 'again', ...asStored(await rollBack(input, move)) };
+    case 'rebuild':
+      return { kind: 'again', ...asStored(await follow(input, move)) };
     case 'finish':
       return { kind: 'ended', run: await write(input, entriesOf(run), move) };
   }
@@ -186,9 +187,11 @@ async function act(input: PassInput, move: Extract<Move, { kind: 'act' }>): Prom
   const operation: Operation = { ...contextOf(run), operation: entry?.operation ?? `${uid}/${move.step}/0` };
   if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
   input.logger.info('Requesting effect', { step: move.step, effect: move.effect.kind, because: move.because });
+  input.deploymentLog?.note(operation.operation, move.effect, move.because);
   try {
     await executeEffect(input.drivers, operation, move.effect, run.spec, input.signal);
   } catch (error) {
+    input.deploymentLog?.noteRefusal(operation.operation, toFailure(error).message);
     const consumedMs = entry === undefined ? 0 : input.stopwatch.read(uid, entry);
     const next = { ...input, run, stored: progress.stored, mustWrite: progress.mustWrite };
     return apply(next, moveAfterError(next, error, consumedMs));
@@ -206,21 +209,15 @@ async function act(input: PassInput, move: Extract<Move, { kind: 'act' }>): Prom
     : { kind: 'wait', run: after, afterMs };
 }
 
-/** The way back is a run of its own; created before this run says so, so that a stop in between repeats it. */
-async function rollBack(input: PassInput, move: Extract<Move, { kind: 'rollBack' }>): Promise<UpgradeRun> {
+/** What follows is a run of its own; created before this run says so, so that a stop in between repeats it. */
+async function follow(pass: PassInput, move: FollowMove): Promise<UpgradeRun> {
+  if (!pass.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
+  const input = await keepHeard(pass);
   const { run, store } = input;
-  if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
-  const chain = await chainOf(input, run);
-  const [origin, ...attempts] = chain.map((past) => ({ ...runOf(past), entries: entriesOf(past) }));
-  if (origin === undefined) throw new TerminalError('JournalLost', `run ${run.metadata.name} has no beginning`);
-  const spec = computeRollbackRun(origin, attempts, move.order, sha256);
-  input.logger.info('Creating rollback run', {
-    because: move.order.because,
-    method: move.order.method,
-    data: move.order.data,
-  });
+  const { name, spec } = await planFollower(store, run, move);
+  input.logger.info('Creating the run that follows', { follower: name, purpose: spec.purpose, ...move.order });
   try {
-    await store.createRun(run, rollbackName(origin.name, chain.length), spec);
+    await store.createRun(run, name, spec);
   } catch (error) {
     if (!(error instanceof TerminalError) || error.reason !== 'NamespaceTerminating') throw error;
     // What the run would put back goes with the namespace.
@@ -234,48 +231,36 @@ async function rollBack(input: PassInput, move: Extract<Move, { kind: 'rollBack'
   return write(input, entriesOf(run), move);
 }
 
-function rollbackName(origin: string, attempt: number): string {
-  return attempt === 1 ? `${origin}-back` : `${origin}-back-${attempt}`;
+/** What a person was heard to say is written down before it is acted on: when this is repeated, it may come too late. */
+async function keepHeard(input: PassInput): Promise<PassInput> {
+  const { run, stored, store } = input;
+  if (!input.mustWrite || run.status === undefined || stored.status === undefined) return input;
+  return { ...input, ...asStored(await store.writeStatus(stored, { ...stored.status, steps: run.status.steps })) };
 }
 
-/** The upgrade first, then the rollbacks of it, `run` last. */
-async function chainOf(input: PassInput, run: UpgradeRun): Promise<UpgradeRun[]> {
-  const chain = [run];
-  for (let first = run; first.spec.previous !== undefined && chain.length <= maxChain;) {
-    const before = await input.store.findRun(run, first.spec.previous);
-    if (before === undefined)
-      throw new TerminalError(
-        'JournalLost',
-        `run ${first.spec.previous}, which ${first.metadata.name} follows, is gone`,
-      );
-    chain.unshift(before);
-    first = before;
-  }
-  return chain;
-}
-
-/** While its rollback runs, a run only waits for how that ends. */
-async function followRollback(input: PassInput): Promise<PassOutcome> {
+/** While another follows it, a run only waits for how that ends. */
+async function followOther(input: PassInput): Promise<PassOutcome> {
   const { run } = input;
-  const chain = await chainOf(input, run);
-  const child = await input.store.findRun(run, rollbackName(chain[0]?.metadata.name ?? '', chain.length));
-  if (child === undefined || !isEnded(child.status?.phase)) return { kind: 'wait', run, afterMs: heartbeatMs };
-  const back = child.status?.phase === 'RolledBack';
-  const reason = run.status?.failure?.reason ?? 'RolledBack';
-  const message = `${run.status?.failure?.message ?? ''}; ${back ? 'rolled back' : 'the rollback failed'} by ${child.metadata.name}`;
-  return {
-    kind: 'ended',
-    run: await write(input, entriesOf(run), { kind: 'finish', phase: back ? 'RolledBack' : 'Failed', reason, message }),
-  };
+  const follower = await findFollower(input.store, run);
+  const restoredAt = await findRestored(input.store, run);
+  if (follower === undefined || !isEnded(follower.status?.phase))
+    return { kind: 'wait', run: await tellRestored(input, restoredAt), afterMs: heartbeatMs };
+  return { kind: 'ended', run: await write(input, entriesOf(run), endAfter(run, follower), restoredAt) };
 }
 
-/** A claim is written down as it is before its snapshot, because a restore deletes it. */
+async function tellRestored({ run, store, mayAct }: PassInput, restoredAt: EpochMs | undefined): Promise<UpgradeRun> {
+  const status = restoredAt === undefined ? undefined : summarizeRestored(run, restoredAt);
+  if (status === undefined || isSameJson(status, run.status ?? {}) || !mayAct()) return run;
+  return store.writeStatus(run, status);
+}
+
+/** A claim is written down as it is before its snapshot or before it is made anew, because both delete it. */
 async function describe(input: PassInput, move: Extract<Move, { kind: 'act' }>): Promise<Record<string, string>> {
-  if (move.effect.kind !== 'CreateSnapshot') return {};
+  const { kind } = move.effect;
+  if (kind !== 'CreateSnapshot' && kind !== 'KeepVolume') return {};
   const { claim } = move.effect;
-  return {
-    [manifestKey(claim)]: await input.drivers.snapshots.describeClaim(contextOf(input.run), claim, input.signal),
-  };
+  const key = kind === 'CreateSnapshot' ? manifestKey(claim) : replacedManifestKey(claim);
+  return { [key]: await input.drivers.snapshots.describeClaim(contextOf(input.run), claim, input.signal) };
 }
 
 async function advanceSteps(input: PassInput, move: Extract<Move, { kind: 'advance' }>): Promise<Progress> {
@@ -284,7 +269,8 @@ async function advanceSteps(input: PassInput, move: Extract<Move, { kind: 'advan
   const before = entriesOf(run);
   const current = currentStep(run.spec, before);
   const consumedMs = current === undefined ? 0 : input.stopwatch.read(uid, current.entry);
-  const entries = advance(before, move.changes, uid, input.now(), consumedMs);
+  const advanced = advance(before, move.changes, uid, input.now(), consumedMs);
+  const entries = (await input.deploymentLog?.writeEnded(input, advanced)) ?? advanced;
   const turns = move.changes.some((change) => change.state === 'Failed' || change.state === 'Pending');
   if (turns) return asStored(await write(input, entries, move));
   if (intent.end !== undefined || intent.paused) return know(input, entries, move);
@@ -308,16 +294,16 @@ async function rest(input: PassInput, move: Extract<Move, { kind: 'wait' | 'awai
   const uid = run.metadata.uid ?? '';
   const timed = move.kind === 'wait' && move.untimed !== true;
   const longestMs = heldMembers(run.spec, entriesOf(run)).length > 0 ? holdingMs : heartbeatMs;
-  const afterMs = move.kind === 'wait' ? Math.min(move.afterMs, longestMs) : longestMs;
+  const afterMs = Math.min(move.afterMs ?? longestMs, longestMs);
   let entries = entriesOf(run);
   if (move.kind === 'wait' && move.step !== undefined && move.paused !== true) {
     const begun = begin(entries, move.step, uid, input.now());
     const entry = begun.find((candidate) => candidate.id === move.step);
     const consumedMs = entry === undefined ? 0 : input.stopwatch.read(uid, entry);
     // Most of what is waited for comes at once: only what takes longer is worth a write of its own.
-    if (timed && !input.mustWrite && isPlain(run) && entry?.message === '' && consumedMs < briefMs) {
+    if (timed && !input.mustWrite && isPlain(run) && entry?.message === '' && consumedMs < soonMs) {
       input.stopwatch.setRunning(uid, true);
-      return { kind: 'wait', run, afterMs: Math.min(afterMs, briefMs - consumedMs) };
+      return { kind: 'wait', run, afterMs: Math.min(afterMs, soonMs - consumedMs) };
     }
     const journalled = entry?.consumed === undefined ? 0 : parseDuration(entry.consumed);
     const due = entry?.message !== move.message || consumedMs - journalled >= heartbeatMs;
@@ -335,14 +321,19 @@ function isPlain({ status }: UpgradeRun): boolean {
 /** Kept in memory until the next write: who starts again from the journal finds it out again. */
 function know(input: PassInput, entries: readonly StepEntry[], move: Move): Progress {
   const { run, stored } = input;
-  const status = summarizeRun({ run, entries, move, epoch: input.epoch, now: input.now() });
+  const status = summarizeRun({ run, entries, move, epoch: input.epoch, now: input.now(), decided: input.decided });
   return { run: { ...run, status }, stored, mustWrite: true };
 }
 
 /** One status write; none when nothing would change. */
-async function write(input: PassInput, entries: readonly StepEntry[], move: Move): Promise<UpgradeRun> {
-  const { run, stored } = input;
-  const status = summarizeRun({ run, entries, move, epoch: input.epoch, now: input.now() });
+async function write(
+  input: PassInput,
+  entries: readonly StepEntry[],
+  move: Move,
+  restoredAt?: EpochMs,
+): Promise<UpgradeRun> {
+  const { run, stored, epoch, decided } = input;
+  const status = summarizeRun({ run, entries, move, epoch, now: input.now(), decided, restoredAt });
   if (isSameJson(status, stored.status ?? {})) return stored;
   if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
   return input.store.writeStatus(stored, status);

@@ -1,16 +1,18 @@
 /** One pure question, asked on every pass: given the plan, the journal and what was seen, what now? */
-import type { Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
+import type { RunGroup, Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import { contextOf, currentStep, toMove, type DecideInput } from './decision.ts';
 import type { MemberRef } from './effects.ts';
 import { evaluateStep } from './evaluate.ts';
 import { decideAfterFailure, decideEnding } from './failure.ts';
+import { endRefusedStart } from './joint.ts';
 import { isIntact, recordOf } from './journal.ts';
-import { membersOf, seeMembers, seeWorkload, workloadsOf } from './members.ts';
+import { membersOf, seeMembers, seeObject, workloadsOf } from './members.ts';
 import type { Move } from './move.ts';
+import { offerNext } from './rebuild.ts';
 import { workloadKey } from './observed.ts';
 import { heldMembers } from './scope.ts';
 import { templateKey } from './steps/keys.ts';
-import { groupOf, waitOrFail, type StepContext, type StepVerdict } from './verdict.ts';
+import { fail, groupOf, targetOf, waitOrFail, type StepContext, type StepVerdict } from './verdict.ts';
 
 export function decide(input: DecideInput): Move {
   const current = currentStep(input.run.spec, input.entries);
@@ -19,6 +21,8 @@ export function decide(input: DecideInput): Move {
     const ending = decideEnding(input, current);
     if (ending !== undefined) return ending;
   }
+  const refused = endRefusedStart(input, current);
+  if (refused !== undefined) return refused;
   if (current.entry.state === 'Failed') return keepOut(input, current) ?? decideAfterFailure(input, current);
   if (input.intent.paused) {
     const kept = assertHeld(contextOf(input, current), heldMembers(input.run.spec, input.entries));
@@ -43,14 +47,21 @@ export function decide(input: DecideInput): Move {
   // Begun before it is looked at: an attempt has its own operation, and answers to the one before do not count.
   if (current.entry.state === 'Pending')
     return { kind: 'advance', changes: [{ id: current.step.id, state: 'Running', message: '' }] };
-  return toMove(current.step, evaluateCurrent(input, current));
+  const verdict = evaluateCurrent(input, current);
+  const offered = verdict.kind === 'done' && isAfterRebuild(input, current) ? offerNext(input) : undefined;
+  return offered ?? toMove(current.step, verdict);
+}
+
+/** The row that asks about the other broken servers, each of which is rebuilt by a run of its own. */
+function isAfterRebuild({ run }: DecideInput, { step }: { step: Step }): boolean {
+  return run.spec.purpose === 'Rebuild' && step.action === 'AwaitDecision';
 }
 
 /** The evaluator's verdict, behind the two guards that hold for every step. */
 function evaluateCurrent(input: DecideInput, current: { step: Step; entry: StepEntry }): StepVerdict {
   const context = contextOf(input, current);
   const held = heldMembers(input.run.spec, input.entries);
-  return assertHeld(context, held) ?? foreignChange(context) ?? evaluateStep(context);
+  return assertedInTime(context, assertHeld(context, held)) ?? foreignChange(context) ?? evaluateStep(context);
 }
 
 /** While a person thinks, what failed stays out as well; whoever is intact goes back in. */
@@ -88,12 +99,21 @@ function assertHeld(context: StepContext, held: readonly MemberRef[]): StepVerdi
   return { kind: 'act', effect: { kind: 'DrainMember', member: back.ref, force: false }, because };
 }
 
+/** A pool that does not follow is not asked for ever; a drain that holds has no end of its own. */
+function assertedInTime(context: StepContext, verdict: StepVerdict | undefined): StepVerdict | undefined {
+  if (verdict?.kind !== 'act' || context.step.action === 'Drain' || context.consumedMs < context.timeoutMs)
+    return verdict;
+  return fail('PoolNotFollowing', `${verdict.because}, and is let in again; gave up after ${context.step.timeout}`);
+}
+
 const changesTemplate: ReadonlySet<string> = new Set([
   'Upgrade',
   'Reinstall',
   'Cleanup',
   'Preflight',
   'RestoreSnapshot',
+  'Rebuild',
+  'Reboot',
   'Stop',
   'Drain',
 ]);
@@ -102,9 +122,9 @@ const changesTemplate: ReadonlySet<string> = new Set([
 function foreignChange(context: StepContext): StepVerdict | undefined {
   if (changesTemplate.has(context.step.action)) return undefined;
   const names = [...(context.step.group === undefined ? [] : [context.step.group]), ...(context.step.groups ?? [])];
-  for (const workload of names.flatMap((name) => workloadsOf(groupOf(context.run.spec, name)))) {
+  for (const workload of names.flatMap((name) => workloadsOf(looked(context, name)))) {
     const want = context.handles[templateKey(workload)];
-    const seen = seeWorkload(context.observed, workload);
+    const seen = seeObject(context.observed, workload);
     if (want === undefined || seen === undefined || seen.templateHash === want) continue;
     const message = `${seen.lastWriter === '' ? 'somebody' : seen.lastWriter} changed the template of ${workloadKey(workload)} during the run; stop that, then resume or roll back`;
     return waitOrFail(
@@ -116,10 +136,17 @@ function foreignChange(context: StepContext): StepVerdict | undefined {
   return undefined;
 }
 
+/** Of the group that a step is about, the one server that it names where it names one. */
+function looked({ run, step }: StepContext, name: string): RunGroup {
+  return name === step.group ? targetOf(run.spec, step) : groupOf(run.spec, name);
+}
+
 function finish(spec: UpgradeRunSpec): Move {
   if (spec.purpose === 'Rollback')
     return { kind: 'finish', phase: 'RolledBack', reason: 'RolledBack', message: `version ${spec.to.version} is back` };
-  if (spec.purpose === 'Rebuild')
-    return { kind: 'finish', phase: 'Rebuilt', reason: 'Rebuilt', message: 'the server is rebuilt' };
+  if (spec.purpose === 'Rebuild') {
+    const message = `${spec.rebuild?.group ?? ''}/${spec.rebuild?.server ?? ''} is rebuilt, version ${spec.to.version}`;
+    return { kind: 'finish', phase: 'Rebuilt', reason: 'Rebuilt', message };
+  }
   return { kind: 'finish', phase: 'Completed', reason: 'Completed', message: `version ${spec.to.version} serves` };
 }

@@ -12,6 +12,8 @@ export interface RunIntent {
   readonly paused: boolean;
   /** `Abort`: a Decision; `Delete`: the set goes away; `Supersede`: another package is asked for. */
   readonly end?: 'Abort' | 'Delete' | 'Supersede';
+  /** Checks are made and shown, and nothing is changed. */
+  readonly dryRun?: boolean;
   /** Undoing may take no longer: hand over what is left. */
   readonly outOfTime?: boolean;
 }
@@ -50,6 +52,7 @@ export function contextOf(input: DecideInput, current: { step: Step; entry: Step
     now: input.now,
     consumedMs: input.consumedMs,
     timeoutMs: parseDuration(current.step.timeout),
+    ...(input.intent.dryRun === true ? { dryRun: true } : {}),
   };
 }
 

@@ -1,11 +1,14 @@
 import { evaluateAwaitDecision } from './steps/await-decision.ts';
 import { evaluateBackupDatabase } from './steps/backup-database.ts';
 import { evaluateCleanup } from './steps/cleanup.ts';
+import { evaluateClearGuard, evaluateSetGuard } from './steps/guards.ts';
 import { evaluateConfigure } from './steps/configure.ts';
 import { evaluateDrain } from './steps/drain.ts';
 import { evaluateMigrateDatabase } from './steps/migrate-database.ts';
 import { evaluatePreflight } from './steps/preflight.ts';
 import { evaluateProbe } from './steps/probe.ts';
+import { evaluateReboot } from './steps/reboot.ts';
+import { evaluateRebuild } from './steps/rebuild.ts';
 import { evaluateReinstall } from './steps/reinstall.ts';
 import { evaluateRestoreDatabase } from './steps/restore-database.ts';
 import { evaluateRestoreSnapshot } from './steps/restore-snapshot.ts';
@@ -14,6 +17,7 @@ import { evaluateStart } from './steps/start.ts';
 import { evaluateStop } from './steps/stop.ts';
 import { evaluateUndrain } from './steps/undrain.ts';
 import { evaluateUpgrade } from './steps/upgrade.ts';
+import { confirmJoint } from './joint.ts';
 import type { StepAction } from '../api/upgrade-run.ts';
 import { fail, type StepContext, type StepVerdict } from './verdict.ts';
 
@@ -21,12 +25,16 @@ const evaluators: Readonly<Partial<Record<StepAction, (context: StepContext) => 
   AwaitDecision: evaluateAwaitDecision,
   BackupDatabase: evaluateBackupDatabase,
   Cleanup: evaluateCleanup,
+  ClearGuard: evaluateClearGuard,
   Configure: evaluateConfigure,
   Drain: evaluateDrain,
   MigrateDatabase: evaluateMigrateDatabase,
   Preflight: evaluatePreflight,
   Probe: evaluateProbe,
+  Reboot: evaluateReboot,
+  Rebuild: evaluateRebuild,
   Reinstall: evaluateReinstall,
+  SetGuard: evaluateSetGuard,
   RestoreDatabase: evaluateRestoreDatabase,
   RestoreSnapshot: evaluateRestoreSnapshot,
   Snapshot: evaluateSnapshot,
@@ -40,5 +48,5 @@ const evaluators: Readonly<Partial<Record<StepAction, (context: StepContext) => 
 export function evaluateStep(context: StepContext): StepVerdict {
   const evaluate = evaluators[context.step.action];
   if (evaluate === undefined) return fail('StepUnknown', `this version cannot do the step ${context.step.action}`);
-  return evaluate(context);
+  return confirmJoint(context, evaluate(context));
 }

@@ -1,49 +1,59 @@
 /** What follows a failed step or a wish to end: first those who can serve, then the way back, then a person. */
 import type { Choice, RunGroup, Step, StepEntry } from '../api/upgrade-run.ts';
-import { formatInstant } from '../shared/instant.ts';
+import { formatInstant, parseInstant } from '../shared/instant.ts';
+import { offerRebuild } from './rebuild.ts';
 import { evaluateCleanup } from './steps/cleanup.ts';
-import { hasBegun, isIntact, isSchemaChanged, journalOf, recordOf, type GroupRecord } from './journal.ts';
+import { choicesAfterRollback, waysBack } from './choices.ts';
+import { hasBegun, isIntact, journalOf, mergeHandles, recordOf, type GroupRecord } from './journal.ts';
+import { noteLeftOut } from './left-out.ts';
 import { isHeldBack, membersOf, seeMembers } from './members.ts';
-import { retainedSnapshots } from './retention.ts';
 import { contextOf, toMove, type DecideInput } from './decision.ts';
 import type { Move, RollbackMethod, RollbackOrder } from './move.ts';
-import { backupAtKey, backupKey, claimsKey, drainedKey, resumedKey, snapshotKey } from './steps/keys.ts';
-import { mergeHandles } from './journal.ts';
+import { nextLeftover } from './preflight/leftovers.ts';
+import { ask } from './question.ts';
+import { automaticData, databaseAtStake, lacksBackup, needsDataChoice } from './stake.ts';
+import { drainedKey, restartKey, resumedKey, nextFact } from './steps/keys.ts';
 import type { ValidDecision } from './verdict.ts';
+import { whyNoRestart } from './window.ts';
+
+/** How long a pool is asked to take the intact back before the run goes on without them. */
+const returnMs = 5 * 60_000;
 
 type Current = { step: Step; entry: StepEntry };
 
 export function decideAfterFailure(input: DecideInput, current: Current): Move {
-  const used = mergeHandles(input.run.spec, input.entries);
-  const unused = input.decisions.filter((decision) => used[resumedKey(decision.name)] === undefined);
-  const resume = decisionAfter(unused, current.entry, 'Resume');
+  const resume = decisionAfter(notResumed(input), current.entry, 'Resume');
   if (resume?.approved === true) return resumeAt(input, current, resume);
   if (current.entry.reason === 'JournalLost') {
     const choices: Choice[] = [{ choice: 'Abort', message: 'release the locks and touch nothing else' }];
     return { kind: 'await', reason: 'JournalLost', message: current.entry.message ?? '', choices };
   }
   if (input.run.spec.purpose !== 'Upgrade') return decideFailedRollback(input, current);
-  return putBackIntact(input, current) ?? wayBack(input, current);
+  const isLate = input.now >= parseInstant(current.entry.finished ?? formatInstant(input.now)) + returnMs;
+  return (isLate ? noteLeftOut(input) : putBackIntact(input, current)) ?? wayBack(input, current);
 }
 
 function wayBack(input: DecideInput, current: Current): Move {
   const records = recordsOf(input);
   const message = current.entry.message ?? 'the step failed';
   const changed = records.filter(({ record }) => record.fate === 'Changed' || record.fate === 'Stopped');
+  const restart = restartAfter(input, current);
+  if (restart !== undefined && mergeHandles(input.run.spec, input.entries)[restartKey] !== restart.name)
+    return noteRestart(current, restart);
   if (changed.length === 0)
     return endRun(input, 'Failed', current.entry.reason ?? 'Failed', `nothing was changed: ${message}`);
   const because = `${current.step.title}: ${message}`;
   if (!changed.some(({ record }) => record.fate === 'Changed')) {
-    return {
-      kind: 'rollBack',
-      order: { method: 'Snapshots', data: 'Keep', because, authorisedBy: 'nothing was changed' },
-    };
+    const order = { method: 'Snapshots', data: 'Keep', because, authorisedBy: 'nothing was changed' } as const;
+    return { kind: 'rollBack', order: restart === undefined ? order : { ...order, next: 'Restart' } };
   }
+  if (restart !== undefined) return again(input, restart, because);
   // A rollback asked for instead of the sign-off was said before the step failed for it.
   const since = current.step.action === 'AwaitDecision' ? undefined : current.entry;
-  const decision = decisionAfter(acceptable(input), since, 'Rollback');
+  const words = decisionsAfter(acceptable(input), since, 'Rollback');
+  const decision = words.find(({ approved }) => approved);
   const policy = input.run.spec.policy.rollback;
-  if (decision?.approved === true) return ordered(input, decision, because);
+  if (decision !== undefined) return ordered(input, decision, because);
   if (policy.policy === 'Automatic' && !needsDataChoice(input) && isCertain(input, current)) {
     return {
       kind: 'rollBack',
@@ -55,42 +65,57 @@ function wayBack(input: DecideInput, current: Current): Move {
       },
     };
   }
-  const asked = whyAsked(input, current);
-  return { kind: 'await', reason: asked, message: because, choices: choicesAfter(input) };
+  return ask({ ...input, current, isCertain: isCertain(input, current), denied: words[0] });
+}
+
+/** Written down first: repeated, it may come too late; and where nothing is to be put back it is the only trace. */
+function noteRestart({ step }: Current, restart: ValidDecision): Move {
+  const because = `${restart.by} asks for a restart: ${restart.reason}`;
+  return { kind: 'record', step: step.id, record: { [restartKey]: restart.name }, because };
+}
+
+/** A word for a restart that came after the failure and in time, or was heard in time. */
+function restartAfter(input: DecideInput, current: Current): ValidDecision | undefined {
+  const restart = decisionAfter(acceptable(input), current.entry, 'Restart');
+  if (restart?.approved !== true) return undefined;
+  if (mergeHandles(input.run.spec, input.entries)[restartKey] === restart.name) return restart;
+  return whyNoRestart(input, restart.data ?? automaticData(input), input.now) === '' ? restart : undefined;
 }
 
 /** What nobody may decide without a person: a migration whose end is unknown, or one without a backup to restore. */
 function isCertain(input: DecideInput, current: Current): boolean {
-  const handles = mergeHandles(input.run.spec, input.entries);
-  return current.entry.reason !== 'OutcomeUnknown' && (!isSchemaChanged(handles) || handles[backupKey] !== undefined);
-}
-
-function whyAsked(input: DecideInput, current: Current): string {
-  if (!isCertain(input, current)) return current.entry.reason === 'OutcomeUnknown' ? 'OutcomeUnknown' : 'NoBackup';
-  return input.run.spec.policy.rollback.policy === 'Automatic' ? 'WritesAtStake' : 'AwaitingRollbackAuthorization';
+  return current.entry.reason !== 'OutcomeUnknown' && !lacksBackup(input);
 }
 
 /** A rollback that fails takes the next method; after the last a person looks. */
 function decideFailedRollback(input: DecideInput, current: Current): Move {
   const message = current.entry.message ?? 'the step failed';
   if (input.intent.outOfTime === true) return endRun(input, 'Failed', 'RollbackFailed', message);
-  if (current.step.action === 'RestoreSnapshot') {
-    const because = `restore failed (${message}); the previous template alone is tried, with the data as it is`;
-    return {
-      kind: 'rollBack',
-      order: { method: 'PreviousTemplate', data: 'Keep', because, authorisedBy: 'the rollback before' },
-    };
-  }
+  return nextMethod(input, current) ?? askAfterRollback(input, current);
+}
+
+function nextMethod({ run }: DecideInput, { step, entry }: Current): Move | undefined {
+  if (step.action !== 'RestoreSnapshot' || run.spec.purpose === 'Rebuild') return undefined;
+  const message = entry.message ?? 'the step failed';
+  const ends = run.spec.facts[nextFact] === undefined ? '' : ', and the run is not started again';
+  const because = `restore failed (${message}); the previous template alone is tried, with the data as it is${ends}`;
+  return {
+    kind: 'rollBack',
+    order: { method: 'PreviousTemplate', data: 'Keep', because, authorisedBy: 'the rollback before' },
+  };
+}
+
+function askAfterRollback(input: DecideInput, current: Current): Move {
+  const message = current.entry.message ?? 'the step failed';
   const abort = decisionAfter(input.decisions, current.entry, 'Abort');
   if (abort?.approved === true) return endRun(input, 'Failed', 'RollbackFailed', `${abort.by} took over: ${message}`);
+  const rebuild = offerRebuild(input, current);
+  if (rebuild !== undefined) return rebuild;
   return {
     kind: 'await',
     reason: 'RollbackFailed',
     message: `${current.step.title}: ${message}`,
-    choices: [
-      { choice: 'Resume', message: 'mend the cause, then try the failed step again' },
-      { choice: 'Abort', message: 'end here; what is still out is handed over to you' },
-    ],
+    choices: choicesAfterRollback(input),
   };
 }
 
@@ -100,7 +125,9 @@ export function decideEnding(input: DecideInput, current: Current): Move | undef
   if (current.entry.reason === 'JournalLost' && current.entry.state === 'Failed')
     return endRun(input, 'Failed', 'JournalLost', current.entry.message ?? 'the journal was lost');
   if (input.intent.outOfTime === true)
-    return endRun(input, 'Failed', 'FinalizeTimeout', 'undoing took longer than spec.finalizeTimeout');
+    return (
+      noteLeftOut(input) ?? endRun(input, 'Failed', 'FinalizeTimeout', 'undoing took longer than spec.finalizeTimeout')
+    );
   if (input.run.spec.purpose !== 'Upgrade') return undefined;
   const touched = recordsOf(input).filter(({ record }) => record.fate !== 'Untouched');
   const reason = { Abort: 'Aborted', Delete: 'Deleted', Supersede: 'Superseded' }[input.intent.end ?? 'Abort'];
@@ -129,7 +156,7 @@ export function decideEnding(input: DecideInput, current: Current): Move | undef
       kind: 'await',
       reason: 'WritesAtStake',
       message: 'the run is aborted; say what becomes of the writes since the snapshots',
-      choices: choicesAfter(input),
+      choices: waysBack(input),
     };
   }
   const data = automaticData(input);
@@ -182,104 +209,6 @@ function recordsOf(input: DecideInput): { group: RunGroup; record: GroupRecord }
   return spec.groups.map((group) => ({ group, record: recordOf(spec, input.entries, group.name) }));
 }
 
-/** Groups whose volumes would lose writes that were acknowledged to users. */
-export function groupsAtStake(input: Pick<DecideInput, 'run' | 'entries'>): { group: string; since: string }[] {
-  const { spec } = input.run;
-  const handles = mergeHandles(spec, input.entries);
-  return spec.groups.flatMap((group) => {
-    const record = recordOf(spec, input.entries, group.name);
-    const claims = (handles[claimsKey(group.name)] ?? '')
-      .split(',')
-      .filter((claim) => handles[snapshotKey(claim)] !== undefined);
-    return record.fate === 'Changed' && record.servedSince !== '' && claims.length > 0
-      ? [{ group: group.name, since: record.servedSince }]
-      : [];
-  });
-}
-
-/**
- * Since when writes that users were told are stored are in no backup; undefined where the database need not go back, or
- * nobody has written since.
- */
-export function databaseAtStake(input: Pick<DecideInput, 'run' | 'entries'>): string | undefined {
-  const { spec } = input.run;
-  const handles = mergeHandles(spec, input.entries);
-  if (!isSchemaChanged(handles)) return undefined;
-  // In a rolling run the other groups have never stopped writing.
-  if (spec.procedure === 'rolling') return handles[backupAtKey] ?? spec.from.version ?? 'the beginning';
-  const since = spec.groups.map((group) => recordOf(spec, input.entries, group.name).servedSince);
-  return since.filter((at) => at !== '').toSorted()[0];
-}
-
-/** After a migration there is no way back that keeps what was written since: the point of no return. */
-function needsDataChoice(input: DecideInput): boolean {
-  const { onServed } = input.run.spec.policy.rollback;
-  if (databaseAtStake(input) !== undefined) return onServed !== 'DiscardWrites';
-  return onServed === 'Ask' && groupsAtStake(input).length > 0;
-}
-
-function automaticData(input: DecideInput): 'Discard' | 'Keep' {
-  return input.run.spec.policy.rollback.onServed === 'DiscardWrites' ? 'Discard' : 'Keep';
-}
-
-/** What a person may choose after a failure, with the loss each means. */
-export function choicesAfter(input: Pick<DecideInput, 'run' | 'entries'>): Choice[] {
-  const stake = groupsAtStake(input);
-  const since = stake.map(({ group, since: at }) => `${group} since ${at}`).join(', ');
-  const resume: Choice = { choice: 'Resume', message: 'mend the cause, then try the failed step again' };
-  if (isSchemaChanged(mergeHandles(input.run.spec, input.entries))) return [resume, databaseChoice(input)];
-  if (stake.length === 0) {
-    return [
-      resume,
-      {
-        choice: 'Rollback',
-        method: 'Snapshots',
-        data: 'Keep',
-        loss: 'none',
-        message: hasSnapshots(input)
-          ? 'volumes back to their snapshots: they never served users'
-          : 'the previous release; no volume has a snapshot, so none is touched',
-      },
-    ];
-  }
-  return [
-    resume,
-    {
-      choice: 'Rollback',
-      method: 'Snapshots',
-      data: 'Keep',
-      loss: 'none',
-      message: `previous release on today's data; volumes that served stay: ${since}`,
-    },
-    {
-      choice: 'Rollback',
-      method: 'Snapshots',
-      data: 'Discard',
-      loss: `writes of ${since}`,
-      message: 'every volume back to its snapshot',
-    },
-  ];
-}
-
-function hasSnapshots({ run, entries }: Pick<DecideInput, 'run' | 'entries'>): boolean {
-  return retainedSnapshots(run.spec, mergeHandles(run.spec, entries)).length > 0;
-}
-
-/** Old code cannot run on the new schema: the database goes back, and with it what was written since. */
-function databaseChoice(input: Pick<DecideInput, 'run' | 'entries'>): Choice {
-  const since = databaseAtStake(input);
-  const { database } = input.run.spec;
-  const backup = mergeHandles(input.run.spec, input.entries)[backupKey];
-  const how = backup === undefined ? 'after you have put the schema back by hand' : `from ${backup}`;
-  return {
-    choice: 'Rollback',
-    method: 'DatabaseAndSnapshots',
-    data: since === undefined ? 'Keep' : 'Discard',
-    loss: since === undefined ? 'none' : `writes to the database since ${since}`,
-    message: `everything stops, database ${database?.name ?? ''} is restored ${how}, then the previous release starts`,
-  };
-}
-
 function ordered(input: DecideInput, decision: ValidDecision, because: string): Move {
   const method: RollbackMethod = decision.method === 'PreviousTemplate' ? 'PreviousTemplate' : 'Snapshots';
   const order: RollbackOrder = {
@@ -291,10 +220,31 @@ function ordered(input: DecideInput, decision: ValidDecision, because: string): 
   return { kind: 'rollBack', order };
 }
 
+/** Back as ordered, and from step 1 again. */
+function again(input: DecideInput, decision: ValidDecision, because: string): Move {
+  const order: RollbackOrder = {
+    method: 'Snapshots',
+    data: decision.data ?? automaticData(input),
+    because,
+    authorisedBy: decision.by,
+    next: 'Restart',
+  };
+  return { kind: 'rollBack', order };
+}
+
 /** Writes that are at stake are given up by name only. */
 function acceptable(input: DecideInput): readonly ValidDecision[] {
   if (databaseAtStake(input) === undefined) return input.decisions;
-  return input.decisions.filter((decision) => decision.choice !== 'Rollback' || decision.data === 'Discard');
+  const goesBack = (choice: string): boolean => choice === 'Rollback' || choice === 'Restart';
+  return input.decisions.filter(
+    (decision) => !decision.approved || !goesBack(decision.choice) || decision.data === 'Discard',
+  );
+}
+
+/** One word, one resumption. */
+function notResumed(input: DecideInput): readonly ValidDecision[] {
+  const used = mergeHandles(input.run.spec, input.entries);
+  return input.decisions.filter((decision) => used[resumedKey(decision.name)] === undefined);
 }
 
 /** Only a word given after the failure counts for it. */
@@ -303,21 +253,34 @@ function decisionAfter(
   entry: StepEntry | undefined,
   choice: string,
 ): ValidDecision | undefined {
+  return decisionsAfter(decisions, entry, choice)[0];
+}
+
+function decisionsAfter(
+  decisions: readonly ValidDecision[],
+  entry: StepEntry | undefined,
+  choice: string,
+): readonly ValidDecision[] {
   const since = entry?.finished === undefined ? '' : entry.finished;
-  return decisions.find((decision) => decision.choice === choice && formatInstant(decision.createdAt + 999) >= since);
+  return decisions.filter((decision) => decision.choice === choice && formatInstant(decision.createdAt + 999) >= since);
 }
 
 /** From the failed step on again; a drain that was lifted meanwhile comes first. */
 function resumeAt(input: DecideInput, current: Current, decision: ValidDecision): Move {
   const rows = journalOf(input.run.spec, input.entries);
   const failedAt = rows.findIndex((row) => row.step.id === current.step.id);
-  const lifted = rows.findIndex((row) => {
+  const lifted = rows.findIndex((row, index) => {
     if (row.step.action !== 'Drain' || !hasBegun(row.entry) || row.step.group === undefined) return false;
     const record = recordOf(input.run.spec, input.entries, row.step.group);
     const last = rows.findLast(
       (other) => other.step.group === row.step.group && other.step.action === 'Drain' && hasBegun(other.entry),
     );
-    return last === row && record.out && (record.fate === 'Drained' || record.servedSince !== '');
+    // Drained to be changed, and not for another's test: it is changed now, and what comes next is its own return.
+    const changed = rows.some(
+      (other, at) =>
+        at > index && other.step.group === row.step.group && other.step.action === 'Stop' && hasBegun(other.entry),
+    );
+    return last === row && !changed && record.out && (record.fate === 'Drained' || record.servedSince !== '');
   });
   const from = lifted >= 0 && lifted < failedAt ? lifted : failedAt;
   const message = `resumed by ${decision.by}: ${decision.reason}`;
@@ -339,6 +302,8 @@ export function endRun(
   reason: string,
   message: string,
 ): Move {
+  const left = input.intent.outOfTime === true ? undefined : nextLeftover(input.run, input.entries);
+  if (left !== undefined) return left;
   const { spec } = input.run;
   const cleanup: Step = { ...(spec.steps.at(-1) as Step), groups: spec.groups.map((group) => group.name) };
   const entry = input.entries.find((candidate) => candidate.id === cleanup.id) ?? {
@@ -348,7 +313,7 @@ export function endRun(
     operation: '',
   };
   const verdict = evaluateCleanup(contextOf(input, { step: cleanup, entry }));
-  return verdict.kind === 'act' || verdict.kind === 'record'
+  return verdict.kind === 'act' || verdict.kind === 'record' || verdict.kind === 'wait'
     ? toMove(cleanup, verdict)
     : { kind: 'finish', phase, reason, message };
 }

@@ -1,6 +1,6 @@
 import type { RunGroup, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { MemberRef, WorkloadRef } from './effects.ts';
-import type { MemberObservation, Observed, PoolObservation, WorkloadObservation } from './observed.ts';
+import type { MemberObservation, Observed, PoolObservation, WorkloadObject, WorkloadObservation } from './observed.ts';
 import { workloadKey } from './observed.ts';
 
 export function workloadsOf(group: RunGroup): WorkloadRef[] {
@@ -52,7 +52,14 @@ export function isHeldBack(spec: UpgradeRunSpec, member: SeenMember): boolean {
   return member.seen.held && spec.pools.find((pool) => pool.name === member.ref.pool)?.driver === 'service';
 }
 
-/** The workload, or why there is nothing to say about it. */
+/** What the workload's own object tells, however far the look went; undefined where it is gone. */
+export function seeObject({ workloads, objects }: Observed, workload: WorkloadRef): WorkloadObject | undefined {
+  const key = workloadKey(workload);
+  const seen = workloads.get(key) ?? objects?.get(key);
+  return seen?.exists === true ? seen : undefined;
+}
+
+/** The workload with its pods; undefined where it is gone, or nobody has looked that far. */
 export function seeWorkload(observed: Observed, workload: WorkloadRef): WorkloadObservation | undefined {
   const seen = observed.workloads.get(workloadKey(workload));
   return seen?.exists === true ? seen : undefined;

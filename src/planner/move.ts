@@ -1,5 +1,6 @@
 import type { Choice, RunPhase, StepState } from '../api/upgrade-run.ts';
 import type { Effect } from './effects.ts';
+import type { PreflightReport } from './preflight/gate.ts';
 import type { BlockerSubject } from './verdict.ts';
 
 /** The database goes back first, if and only if its schema was changed: that is in the journal, not in the method. */
@@ -22,6 +23,17 @@ export interface RollbackOrder {
   readonly because: string;
   /** Who allowed it: "policy Automatic", or a name. */
   readonly authorisedBy: string;
+  /** When everything is back, the same package is installed from step 1 again. */
+  readonly next?: 'Restart';
+}
+
+/** What a rebuild run is to do. */
+export interface RebuildOrder {
+  readonly group: string;
+  readonly server: string;
+  readonly because: string;
+  /** Who asked for it. */
+  readonly authorisedBy: string;
 }
 
 /** The planner's one answer to one pass. */
@@ -33,12 +45,14 @@ export type Move =
       readonly because: string;
       readonly record?: Readonly<Record<string, string>>;
       readonly after?: Readonly<Record<string, string>>;
+      readonly preflight?: PreflightReport;
     }
   | {
       readonly kind: 'record';
       readonly step: string;
       readonly record: Readonly<Record<string, string>>;
       readonly because: string;
+      readonly preflight?: PreflightReport;
     }
   /** Steps change their state; nothing is done to the world. */
   | { readonly kind: 'advance'; readonly changes: readonly StepChange[] }
@@ -52,8 +66,20 @@ export type Move =
       /** The step's deadline does not run meanwhile. */
       readonly untimed?: boolean;
       readonly paused?: boolean;
+      /** What a Decision may say now: the run shows that it awaits one. */
+      readonly choices?: readonly Choice[];
+      /** Before anything is touched: the checks, and what is missing. */
+      readonly preflight?: PreflightReport;
     }
   /** A person has to choose. */
-  | { readonly kind: 'await'; readonly reason: string; readonly message: string; readonly choices: readonly Choice[] }
+  | {
+      readonly kind: 'await';
+      readonly reason: string;
+      readonly message: string;
+      readonly choices: readonly Choice[];
+      /** When what may be chosen changes by itself; undefined: it does not. */
+      readonly afterMs?: number;
+    }
   | { readonly kind: 'rollBack'; readonly order: RollbackOrder }
+  | { readonly kind: 'rebuild'; readonly order: RebuildOrder }
   | { readonly kind: 'finish'; readonly phase: RunPhase; readonly reason: string; readonly message: string };

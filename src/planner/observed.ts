@@ -1,5 +1,5 @@
 import type { EpochMs } from '../shared/clock.ts';
-import type { DatabaseJob, MemberRef, SettingChange, WorkloadRef } from './effects.ts';
+import type { CheckRequest, DatabaseJob, MemberRef, RebootRequest, SettingChange, WorkloadRef } from './effects.ts';
 
 /** Three answers: "unknown" is neither yes nor no, and carries why. */
 export type Known<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
@@ -14,6 +14,8 @@ export interface PodObservation {
   /** Why a container does not run, e.g. "CrashLoopBackOff: back-off 5m restarting"; empty when it runs. */
   readonly trouble: string;
   readonly address: string;
+  /** Where it runs; absent while it is not placed. */
+  readonly node?: string;
 }
 
 export interface ClaimObservation {
@@ -25,32 +27,37 @@ export interface ClaimObservation {
   readonly restoredFrom: string;
 }
 
-export interface WorkloadObservation {
+/** What the object of a workload tells by itself: one read, where pods, claims and autoscalers take a list each. */
+export interface WorkloadObject {
   readonly kind: 'Deployment' | 'StatefulSet';
   readonly name: string;
   readonly exists: boolean;
   /** status.observedGeneration has caught up with metadata.generation. */
   readonly current: boolean;
   readonly replicas: number;
-  readonly pods: readonly PodObservation[];
   /** Container name to image in the pod template. */
   readonly images: Readonly<Record<string, string>>;
   /** Hash of the pod template as stored; compared, never interpreted. */
   readonly templateHash: string;
-  /** Every pod that should run does, from the present template, and none is terminating. */
-  readonly rolledOut: boolean;
+  /** Every pod that should run does, from the present template, and none is terminating; absent where only the pods tell. */
+  readonly rolledOut?: boolean;
   /** UID of the run in the lock annotation; empty when free. */
   readonly lockedBy: string;
-  /** A horizontal autoscaler owns the replica count. */
-  readonly autoscaled: boolean;
-  /** Claims of its pods, sorted; for a StatefulSet those of its templates for the ordinals that ran. */
-  readonly claims: readonly ClaimObservation[];
   /** Managers other than ours that reconcile the template (Argo CD, Flux …); empty when none. */
   readonly reconcilers: readonly string[];
   /** Who last wrote the template, e.g. "kubectl-client-side-apply"; for naming a foreign change. */
   readonly lastWriter: string;
   /** Operation of the last change that a run of ours made; empty when none did. */
   readonly operation: string;
+}
+
+export interface WorkloadObservation extends WorkloadObject {
+  readonly rolledOut: boolean;
+  readonly pods: readonly PodObservation[];
+  /** A horizontal autoscaler owns the replica count. */
+  readonly autoscaled: boolean;
+  /** Claims of its pods, sorted; for a StatefulSet those of its templates for the ordinals that ran. */
+  readonly claims: readonly ClaimObservation[];
 }
 
 export type MemberState = 'Serving' | 'Draining' | 'Drained' | 'Down' | 'Unknown';
@@ -127,6 +134,28 @@ export interface DatabaseJobObservation {
   readonly message: string;
 }
 
+/** The answer to one question of the preflight. */
+export interface CheckObservation {
+  readonly id: string;
+  /** `absent`: its Job was not asked for yet. `working`: it has to be asked for again. */
+  readonly state: 'absent' | 'working' | 'running' | 'passed' | 'failed' | 'unknown';
+  /** What was seen, in words. */
+  readonly message: string;
+  /** What to do where it did not pass; empty where the message says it. */
+  readonly remedy: string;
+}
+
+export interface RebootObservation {
+  readonly id: string;
+  /** Of its Job; `unknown`: the Job is there and its pod is gone. */
+  readonly state: 'absent' | 'running' | 'succeeded' | 'failed' | 'unknown';
+  /** In words, such as "exit status 1". */
+  readonly message: string;
+  readonly nodeReady: boolean;
+  /** Another one after each boot of the node; empty where it is not known. */
+  readonly bootID: string;
+}
+
 export interface GroupObservation {
   readonly group: string;
   readonly exists: boolean;
@@ -139,6 +168,8 @@ export interface Observed {
   readonly groups: ReadonlyMap<string, GroupObservation>;
   /** By `workloadKey`. */
   readonly workloads: ReadonlyMap<string, WorkloadObservation>;
+  /** By `workloadKey`: those of which only the object was looked at; absent where there are none. */
+  readonly objects?: ReadonlyMap<string, WorkloadObject>;
   readonly pools: ReadonlyMap<string, PoolObservation>;
   /** By snapshot name. */
   readonly snapshots: ReadonlyMap<string, SnapshotObservation>;
@@ -148,6 +179,10 @@ export interface Observed {
   readonly probes: ReadonlyMap<string, ProbeObservation>;
   /** By id of the Job. */
   readonly databaseJobs: ReadonlyMap<string, DatabaseJobObservation>;
+  /** By id of the request. */
+  readonly checks: ReadonlyMap<string, CheckObservation>;
+  /** By id of the request; absent where none was asked about. */
+  readonly reboots?: ReadonlyMap<string, RebootObservation>;
   /** Names of saved revisions and settings that exist. */
   readonly saved: ReadonlySet<string>;
   /** Settings that already have the value asked for, by `settingKey`; missing objects are named in `missingSettings`. */
@@ -158,11 +193,15 @@ export interface Observed {
 export interface ObservationScope {
   readonly groups: readonly string[];
   readonly workloads: readonly WorkloadRef[];
+  /** Those whose own object is enough. */
+  readonly objects?: readonly WorkloadRef[];
   readonly pools: readonly { readonly pool: string; readonly members: readonly MemberRef[] }[];
   readonly snapshots: readonly { readonly snapshot: string; readonly claim: string }[];
   readonly restores: readonly { readonly claim: string; readonly snapshot: string; readonly manifest: string }[];
   readonly probes: readonly string[];
   readonly databaseJobs: readonly DatabaseJob[];
+  readonly checks: readonly CheckRequest[];
+  readonly reboots?: readonly RebootRequest[];
   readonly saved: readonly { readonly kind: 'Revision' | 'Settings'; readonly name: string }[];
   readonly settings: readonly SettingChange[];
 }

@@ -7,14 +7,19 @@ import type { ServerGroup } from '../api/server-group.ts';
 import type { RunGroup, RunPool, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import { runFormat } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
+import { expand } from '../api/variables.ts';
 import type { PastRun } from './journal.ts';
 import type { RollbackOrder } from './move.ts';
+import { preflightOf } from './preflight/gate.ts';
 import { computeDowntime } from './procedures/downtime.ts';
 import { computeRollback } from './procedures/rollback.ts';
 import { computeRolling } from './procedures/rolling.ts';
-import { isPooled } from './procedures/steps.ts';
+import type { Installed } from './prerequisites.ts';
+import type { EpochMs } from '../shared/clock.ts';
 import { canonicalJson } from '../shared/json.ts';
-import { originKey, previousUIDKey } from './steps/keys.ts';
+import { originKey, previousUIDKey, nextFact } from './steps/keys.ts';
+import { windowWarning } from './window.ts';
+import { describeUnevenRoles, whyUnbalanced } from './topology.ts';
 
 export interface PlanInput {
   readonly set: UpgradeSet;
@@ -39,13 +44,20 @@ export interface PlanInput {
   readonly cannotHold: readonly string[];
   /** Number of members each pool has, ours and others. */
   readonly members: ReadonlyMap<string, number>;
+  /** Packages there are, for the way to the one asked for. Default: none are known. */
+  readonly catalogue?: readonly Package[];
+  /** What runs of other products, for the prerequisites of the package. Default: nothing does. */
+  readonly installed?: readonly Installed[];
+  /** What time it is, for the agreed window. Default: it is not looked at. */
+  readonly now?: EpochMs;
 }
 
 export type Hash = (text: string) => string;
 
 export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
   const groups = input.groups.map((group) => freezeGroup(input, group));
-  const unbalanced = whyUnbalanced(input, groups);
+  const unbalanced = whyUnbalanced(input.pools, groups, input.members);
+  const uneven = describeUnevenRoles(groups);
   const canHold = input.cannotHold.length === 0;
   const { spec } = input.set;
   const isMajor = input.package.spec.upgradeType === 'Major';
@@ -58,7 +70,11 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
     database:
       database === undefined
         ? undefined
-        : { backup: database.spec.backup !== undefined, migrate: database.spec.migrate !== undefined },
+        : {
+            backup: database.spec.backup !== undefined,
+            migrate: database.spec.migrate !== undefined,
+            readOnly: database.spec.readOnly !== undefined,
+          },
     signOff: spec.signOff,
     timeouts: spec.timeouts ?? {},
   });
@@ -72,6 +88,7 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
     from: {
       ...(input.from === '' ? {} : { version: input.from }),
       ...(input.fromPackage === '' ? {} : { package: input.fromPackage }),
+      ...(database?.status?.schemaVersion === undefined ? {} : { schema: database.status.schemaVersion }),
     },
     to: {
       version: input.package.spec.version,
@@ -81,6 +98,7 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
       loadBalanced: unbalanced === '' ? 'Yes' : 'No',
       interruption: interruptionOf(isMajor, unbalanced),
       hold: canHold ? 'Policy' : 'AsStarted',
+      ...(uneven === '' ? {} : { topology: uneven }),
     },
     policy: {
       signOff: spec.signOff,
@@ -88,9 +106,7 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
       timeouts: spec.timeouts ?? {},
       ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
       ...(spec.schedule === undefined ? {} : { schedule: spec.schedule }),
-      ...(spec.preflight === undefined
-        ? {}
-        : { preflight: { require: spec.preflight.require ?? [], checks: spec.preflight.checks ?? [] } }),
+      ...(spec.preflight === undefined ? {} : { preflight: preflightOf(spec.preflight) }),
       ...(spec.contacts === undefined ? {} : { contacts: spec.contacts }),
       ...approvalsOf(input.set),
     },
@@ -100,10 +116,28 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
       : { database: { name: database.metadata.name, uid: database.metadata.uid ?? '', spec: database.spec } }),
     suites: input.suites.map((suite) => ({ name: suite.metadata.name, spec: suite.spec })),
     pools: input.pools.map(freezePool),
+    ...(input.package.spec.checks === undefined ? {} : { expressions: input.package.spec.checks }),
     handles: {},
     steps,
   };
-  return { ...draft, planHash: hash(canonicalJson(draft)) };
+  const warned = withWarning(draft, input.now);
+  return { ...warned, planHash: hash(canonicalJson(warned)) };
+}
+
+/** Of a window that is short, whoever reads the plan is told (A-16). */
+function withWarning(draft: Omit<UpgradeRunSpec, 'planHash'>, now: EpochMs | undefined): typeof draft {
+  const warning = now === undefined ? '' : windowWarning(draft, now);
+  if (warning === '') return draft;
+  const [first, ...rest] = draft.steps;
+  const note = [first?.note, warning]
+    .filter((part) => part !== undefined)
+    .join('; ')
+    .slice(0, 512);
+  return {
+    ...draft,
+    facts: { ...draft.facts, window: warning },
+    steps: first === undefined ? [] : [{ ...first, note }, ...rest],
+  };
 }
 
 /** Set by the admission policy: who last changed what the set asks for. */
@@ -130,14 +164,22 @@ export function computeRollbackRun(
     ...rest,
     purpose: 'Rollback',
     previous: previous.name,
-    from: { version: spec.to.version, package: spec.package },
-    to: { version: spec.from.version ?? 'before' },
+    from: {
+      version: spec.to.version,
+      package: spec.package,
+      ...(spec.to.schema === undefined ? {} : { schema: spec.to.schema }),
+    },
+    to: {
+      version: spec.from.version ?? 'before',
+      ...(spec.from.schema === undefined ? {} : { schema: spec.from.schema }),
+    },
     facts: {
       ...spec.facts,
       authorisedBy: order.authorisedBy,
       because: order.because.slice(0, 512),
       method: order.method,
       data: order.data,
+      ...(order.next === undefined ? {} : { [nextFact]: order.next }),
     },
     handles: { ...handles, [previousUIDKey]: previous.uid, [originKey]: origin.name },
     steps,
@@ -152,22 +194,24 @@ function freezeGroup(input: PlanInput, group: ServerGroup): RunGroup {
   const settings = (input.package.spec.settings ?? []).flatMap((setting) => {
     const config = (spec.configs ?? []).find((candidate) => candidate.name === setting.config);
     if (config === undefined) return [];
-    const target = { object: config.object, key: config.key, format: config.format };
-    return [
-      ...Object.entries(setting.set ?? {}).map(([path, value]) => ({
-        config: target,
-        path,
-        value,
-        mode: 'set' as const,
-      })),
-      ...Object.entries(setting.add ?? {}).map(([path, value]) => ({
-        config: target,
-        path,
-        value,
-        mode: 'add' as const,
-      })),
-      ...(setting.remove ?? []).map((path) => ({ config: target, path, value: '', mode: 'remove' as const })),
-    ];
+    return documentsOf(group, config.object).flatMap((object) => {
+      const target = { object, key: config.key, format: config.format };
+      return [
+        ...Object.entries(setting.set ?? {}).map(([path, value]) => ({
+          config: target,
+          path,
+          value,
+          mode: 'set' as const,
+        })),
+        ...Object.entries(setting.add ?? {}).map(([path, value]) => ({
+          config: target,
+          path,
+          value,
+          mode: 'add' as const,
+        })),
+        ...(setting.remove ?? []).map((path) => ({ config: target, path, value: '', mode: 'remove' as const })),
+      ];
+    });
   });
   return {
     name: metadata.name,
@@ -187,12 +231,21 @@ function freezeGroup(input: PlanInput, group: ServerGroup): RunGroup {
     }),
     drain: spec.drain,
     ...(spec.snapshot === undefined ? {} : { snapshot: spec.snapshot }),
+    ...(spec.rebuild === undefined ? {} : { rebuild: spec.rebuild }),
     ...(spec.probes === undefined ? {} : { probes: spec.probes }),
     ...(spec.probeParameters === undefined ? {} : { probeParameters: spec.probeParameters }),
     ...(spec.isolatedParameters === undefined ? {} : { isolatedParameters: spec.isolatedParameters }),
     takeOwnership: spec.takeOwnership,
     settings,
   };
+}
+
+/** The object of a config, one for each server where its name holds variables of the server. */
+function documentsOf<T extends { readonly name: string }>({ spec, metadata }: ServerGroup, object: T): T[] {
+  const names = spec.servers.map(
+    ({ name, vars }) => expand(object.name, { ...vars, GROUP: metadata.name, SERVER: name }).text,
+  );
+  return [...new Set(names)].map((name) => ({ ...object, name }));
 }
 
 /** Images of the package for the containers a server has: "role/container" before "container". */
@@ -210,9 +263,10 @@ export function imagesFor(
 }
 
 function freezePool(pool: Pool): RunPool {
-  const { service, haproxy } = pool.spec;
-  if (service !== undefined) return { name: pool.metadata.name, driver: 'service', target: service.name };
-  return { name: pool.metadata.name, driver: 'haproxy', target: haproxy?.backend ?? '' };
+  const { service, haproxy, facts } = pool.spec;
+  const common = { name: pool.metadata.name, ...(facts === undefined ? {} : { facts }) };
+  if (service !== undefined) return { ...common, driver: 'service', target: service.name };
+  return { ...common, driver: 'haproxy', target: haproxy?.backend ?? '' };
 }
 
 /** What users will notice, in the words of the notice (001-28 … 001-31). */
@@ -222,22 +276,4 @@ function interruptionOf(isMajor: boolean, unbalanced: string): string {
       ? 'Unavailable while the schema is changed and the first group comes back'
       : `Unavailable during the whole upgrade: ${unbalanced}`;
   return unbalanced === '' ? 'None' : `Intermittent during the whole upgrade: ${unbalanced}`;
-}
-
-/** Why users will notice, in the words of the notice (001-17, 001-19, 001-31); empty when they will not. */
-function whyUnbalanced(input: PlanInput, groups: readonly RunGroup[]): string {
-  for (const pool of input.pools) {
-    const name = pool.metadata.name;
-    if (!pool.spec.healthChecked) return `pool ${name} does not check health (spec.healthChecked)`;
-    for (const group of groups.filter(isPooled)) {
-      const ours = group.servers.flatMap((server) => server.pools).filter((member) => member.name === name).length;
-      if (ours === 0) continue;
-      const left = (input.members.get(name) ?? ours) - ours;
-      if (left < pool.spec.minServing) {
-        return `pool ${name} has ${left} members without ${group.name} and needs ${pool.spec.minServing}; add a second server group`;
-      }
-    }
-  }
-  if (input.pools.length === 0) return 'no server is in a load-balancer pool';
-  return '';
 }

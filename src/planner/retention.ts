@@ -5,6 +5,7 @@ import { parseDuration } from '../shared/duration.ts';
 import { formatInstant, parseInstant } from '../shared/instant.ts';
 import { hasBegun, journalOf, mergeHandles, type Handles } from './journal.ts';
 import { claimsKey, manifestKey, releasedKey, snapshotKey } from './steps/keys.ts';
+import { listOf, replacedClaimsKey, replacedManifestKey } from './steps/rebuild-keys.ts';
 
 interface Journal {
   readonly spec: UpgradeRunSpec;
@@ -61,8 +62,15 @@ function replacedVolumes(run: Journal, handles: Handles, group: RunGroup): strin
   const restored = journalOf(run.spec, run.entries).some(
     ({ step, entry }) => step.action === 'RestoreSnapshot' && step.group === group.name && hasBegun(entry),
   );
-  if (!restored) return [];
+  if (!restored) return volumesMadeAnew(run, handles, group);
   const names = claimsOf(handles, group).flatMap((claim) => volumeIn(handles[manifestKey(claim)]));
+  return names.filter((name) => handles[releasedKey(name)] === undefined);
+}
+
+/** Of the one server that a rebuild gave empty volumes. */
+function volumesMadeAnew({ spec }: Journal, handles: Handles, group: RunGroup): string[] {
+  if (spec.rebuild?.group !== group.name) return [];
+  const names = listOf(handles[replacedClaimsKey]).flatMap((claim) => volumeIn(handles[replacedManifestKey(claim)]));
   return names.filter((name) => handles[releasedKey(name)] === undefined);
 }
 

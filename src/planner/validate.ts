@@ -1,10 +1,13 @@
 /** What stands in the way of a plan, from the objects alone: each problem names object, field and next move. */
 import type { Package } from '../api/package.ts';
 import type { ProbeSuite } from '../api/probe-suite.ts';
-import { inRange, parseRange, parseVersion, upgradeTypeOf } from '../api/version.ts';
+import { parseVersion } from '../api/version.ts';
 import { variableNames } from '../api/variables.ts';
+import { parseInstant } from '../shared/instant.ts';
+import { describePath, findPath, misfitOf } from './catalogue.ts';
 import type { PlanInput } from './plan.ts';
 import { imagesFor } from './plan.ts';
+import { describeUnmet, findUnmet } from './prerequisites.ts';
 
 export interface Problem {
   readonly reason: string;
@@ -17,12 +20,30 @@ export interface Problem {
 /** Problems in the order a reader would mend them; empty when a plan can be made. */
 export function findProblems(input: PlanInput): Problem[] {
   return [
+    ...windowProblems(input),
     ...packageProblems(input),
+    ...prerequisiteProblems(input),
     ...groupProblems(input),
     ...databaseProblems(input),
     ...sharedWorkloads(input),
     ...settingProblems(input),
     ...variableProblems(input),
+    ...checkSuiteProblems(input),
+  ];
+}
+
+/** What is half done is not kept from its end, and a dry run touches nothing. */
+function windowProblems({ set, now, versions }: PlanInput): Problem[] {
+  const until = set.spec.schedule?.until;
+  if (until === undefined || now === undefined || now < parseInstant(until)) return [];
+  if (set.spec.dryRun || new Set(versions?.values()).size > 1) return [];
+  return [
+    {
+      reason: 'WindowEnded',
+      object: `upgradeset/${set.metadata.name}`,
+      field: 'spec.schedule.until',
+      message: `the agreed window ended ${until}, and nothing was begun: name the end of the next one, or take the field out`,
+    },
   ];
 }
 
@@ -63,29 +84,37 @@ function versionProblems(
       'spec.version',
       `"${from === undefined ? input.from : spec.version}" is not a version such as 1.2.0`,
     );
-  const type = upgradeTypeOf(from, to);
-  if (type === 'NotNewer')
+  const misfit = misfitOf(spec, from, to);
+  if (misfit?.kind === 'NotNewer')
     return problem(
       'NotAnUpgrade',
       'spec.version',
       `${spec.version} is not newer than ${input.from}, which runs: name a newer package`,
     );
-  if (type !== spec.upgradeType) {
+  if (misfit === undefined) return [];
+  const path = describePath(findPath(input.catalogue ?? [], input.installed ?? [], input.from, input.package));
+  if (misfit.kind === 'Type') {
     return problem(
       'UpgradeTypeMismatch',
       'spec.upgradeType',
-      `from ${input.from} to ${spec.version} is a ${type} upgrade, the package says ${spec.upgradeType}: correct it`,
+      `from ${input.from} to ${spec.version} is a ${misfit.type} upgrade, the package says ${spec.upgradeType}: ${path === '' ? `make a package that says ${misfit.type}` : path}`,
     );
   }
-  const range = spec.upgradesFrom === undefined ? undefined : parseRange(spec.upgradesFrom);
-  if (range !== undefined && !inRange(from, range)) {
-    return problem(
-      'SourceVersionNotAccepted',
-      'spec.upgradesFrom',
-      `${input.from} runs, and the package upgrades from ${spec.upgradesFrom ?? ''}: go by an older package first`,
-    );
-  }
-  return [];
+  return problem(
+    'SourceVersionNotAccepted',
+    'spec.upgradesFrom',
+    `${input.from} runs, and the package upgrades from ${spec.upgradesFrom ?? ''}: ${path === '' ? 'no package here leads there, add the ones in between' : path}`,
+  );
+}
+
+/** 000-06, 000-40: what the release needs of other products; looked at again until it is there (000-42). */
+function prerequisiteProblems({ package: { metadata, spec }, installed = [] }: PlanInput): Problem[] {
+  return findUnmet(spec.requires, installed).map((unmet) => ({
+    reason: 'PrerequisiteMissing',
+    object: `package/${metadata.name}`,
+    field: `spec.requires[${unmet.product}]`,
+    message: `${describeUnmet(unmet)}: bring it there first, this goes on by itself then`,
+  }));
 }
 
 function groupProblems(input: PlanInput): Problem[] {
@@ -223,6 +252,25 @@ function variableProblems(input: PlanInput): Problem[] {
       message: `nobody sets \${${name}}: add it to spec.parameters of the suite, or to probeParameters of ${group.metadata.name}`,
     }));
   });
+}
+
+/** Suites of `spec.preflight.checks` belong to no group and to no server. */
+function checkSuiteProblems({ set, suites }: PlanInput): Problem[] {
+  const names = new Set(set.spec.preflight?.checks);
+  const facts = ['RUN', 'FROM_VERSION', 'TO_VERSION', 'EXPECTED_VERSION'];
+  return suites
+    .filter(({ metadata }) => names.has(metadata.name))
+    .flatMap((suite) => {
+      const known = new Set([...facts, ...suiteVariables(suite)]);
+      return variablesUsed(suite)
+        .filter((name) => !known.has(name))
+        .map((name) => ({
+          reason: 'VariableNotSet',
+          object: `probesuite/${suite.metadata.name}`,
+          field: 'spec.probes',
+          message: `nobody sets \${${name}} where spec.preflight.checks of UpgradeSet ${set.metadata.name} runs it: give it a default in spec.parameters of the suite, or take one of ${facts.join(', ')}`,
+        }));
+    });
 }
 
 function variablesUsed(suite: ProbeSuite): string[] {

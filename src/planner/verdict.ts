@@ -1,8 +1,9 @@
 import type { EpochMs } from '../shared/clock.ts';
-import type { RunGroup, Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
+import type { Choice, RunGroup, Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { Effect } from './effects.ts';
 import type { Handles } from './journal.ts';
 import type { Observed } from './observed.ts';
+import type { PreflightReport } from './preflight/gate.ts';
 
 /** A person's valid word on this run and plan. */
 export interface ValidDecision {
@@ -35,6 +36,8 @@ export interface StepContext {
   /** Time this attempt has had, without pauses and waits for people. */
   readonly consumedMs: number;
   readonly timeoutMs: number;
+  /** Checks are made and shown, and nothing is changed. */
+  readonly dryRun?: boolean;
 }
 
 export interface BlockerSubject {
@@ -53,8 +56,14 @@ export type StepVerdict =
       readonly record?: Readonly<Record<string, string>>;
       /** Written after the effect was made: its absence makes a later pass repeat the effect, never skip it. */
       readonly after?: Readonly<Record<string, string>>;
+      readonly preflight?: PreflightReport;
     }
-  | { readonly kind: 'record'; readonly record: Readonly<Record<string, string>>; readonly because: string }
+  | {
+      readonly kind: 'record';
+      readonly record: Readonly<Record<string, string>>;
+      readonly because: string;
+      readonly preflight?: PreflightReport;
+    }
   | {
       readonly kind: 'wait';
       readonly afterMs: number;
@@ -64,6 +73,10 @@ export type StepVerdict =
       readonly blocker?: BlockerSubject;
       /** The deadline does not run: a person was asked. */
       readonly untimed?: boolean;
+      /** What a Decision may say now: shown in `status.choices`. */
+      readonly choices?: readonly Choice[];
+      /** Before anything is touched: the checks, and what is missing. */
+      readonly preflight?: PreflightReport;
     }
   | { readonly kind: 'failed'; readonly reason: string; readonly message: string };
 
@@ -101,6 +114,13 @@ export function groupOf(spec: UpgradeRunSpec, name: string | undefined): RunGrou
   const group = spec.groups.find((candidate) => candidate.name === name);
   if (group === undefined) throw new RangeError(`the plan names group "${name ?? ''}", which the run does not have`);
   return group;
+}
+
+/** The group a step works on, with the one server it names where it names one. */
+export function targetOf(spec: UpgradeRunSpec, step: Pick<Step, 'group' | 'server'>): RunGroup {
+  const group = groupOf(spec, step.group);
+  if (step.server === undefined) return group;
+  return { ...group, servers: group.servers.filter(({ name }) => name === step.server) };
 }
 
 /** "a, b, c and 2 more": sorted, so that the same world gives the same message and no write. */

@@ -9,6 +9,7 @@ export function addDatabase(world: World, name: string, schema: string): SimData
   const database: SimDatabase = {
     name,
     schema,
+    readOnly: undefined,
     writes: [],
     backups: new Map(),
     jobs: new Map(),
@@ -82,6 +83,16 @@ function perform(world: World, database: SimDatabase, job: DatabaseJob, repeated
       return restore(world, database, backup, job);
     case 'drill':
       return database.backups.has(backup) ? succeeded({}) : failed(job);
+    case 'setReadOnly':
+      if (!world.faults.keepsWriting) database.readOnly ??= 'ours';
+      return succeeded({});
+    case 'clearReadOnly':
+      if (database.readOnly === 'somebody')
+        world.violations.push(`personsWordHolds: ${database.name} was read-only by somebody's hand`);
+      database.readOnly = undefined;
+      return succeeded({});
+    case 'writeProbe':
+      return succeeded({ writable: String(database.readOnly === undefined) });
   }
 }
 

@@ -3,14 +3,17 @@ import { RetryError } from '../shared/errors.ts';
 import type { Drivers, Operation, RunContext } from '../drivers/contract.ts';
 import type { Effect } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
+import { checkTarget, performOnCheck, seeCheckNow } from './checks.ts';
 import { seeJobNow, startJob } from './databases.ts';
+import { evidenceOfJob, evidenceOfProbes } from './deployment-log.ts';
 import type { DriverFault } from './faults.ts';
 import { checkEffect } from './invariants.ts';
-import { seePoolNow, seeRestoreNow, seeSettingsNow, seeSnapshotNow, seeWorkloadNow } from './observe.ts';
-import { performOnMember, performOnSettings, performOnWorkload } from './perform.ts';
+import { seeObjectNow, seePoolNow, seeRestoreNow, seeSettingsNow, seeSnapshotNow, seeWorkloadNow } from './observe.ts';
+import { performLocks, performOnMember, performOnSettings, performOnWorkload } from './perform.ts';
 import type { ProbeScript } from './probing.ts';
 import { SimProbes } from './probe-driver.ts';
 import type { SimProcess } from './process.ts';
+import { replaceClaim, seeRebootNow, startReboot } from './rebuild.ts';
 import { createSnapshot, describeClaim, reattachVolume, releaseRetained, restoreClaim } from './storage.ts';
 import { changed, must, type SimDatabase, type World } from './world.ts';
 
@@ -31,9 +34,12 @@ export interface SimDrivers extends Drivers {
 /** What an effect is aimed at, for call logs and faults. */
 export function targetOf(effect: Effect): string {
   switch (effect.kind) {
-    case 'LockGroup':
-    case 'UnlockGroup':
-      return effect.group;
+    case 'LockGroups':
+    case 'UnlockGroups':
+      return effect.groups.join(',');
+    case 'LockWorkloads':
+    case 'UnlockWorkloads':
+      return effect.workloads.map(({ name }) => name).join(',');
     case 'HoldMember':
     case 'DrainMember':
     case 'ServeMember':
@@ -47,11 +53,18 @@ export function targetOf(effect: Effect): string {
       return effect.snapshot;
     case 'RestoreClaim':
     case 'ReattachVolume':
+    case 'KeepVolume':
+    case 'ReplaceClaim':
       return effect.claim;
     case 'ReleaseRetained':
       return `${effect.object.kind}/${effect.object.name}`;
+    case 'RebootServer':
+      return effect.request.server;
     case 'RunDatabaseJob':
       return effect.job.verb;
+    case 'RunCheck':
+    case 'EndCheck':
+      return checkTarget(effect.request);
     case 'RunProbes':
       return `${effect.request.suite} ${effect.request.scope}`;
     default:
@@ -89,14 +102,20 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
       observe: promised((context, workload) =>
         look(workloadKey(workload), () => seeWorkloadNow(world, workload, context.runUID)),
       ),
+      observeObject: promised((context, workload) =>
+        look(workloadKey(workload), () => seeObjectNow(world, workload, context.runUID)),
+      ),
       observeSaved: promised((_, saved) =>
         look('saved', () => new Set(saved.filter(({ name }) => world.saved.has(name)).map(({ name }) => name))),
       ),
+      observeReboot: promised((_, reboot) => look(reboot.node, () => seeRebootNow(world, reboot))),
       observeSettings: promised((_, changes) => look('settings', () => seeSettingsNow(world, changes))),
       request: promised((operation, effect) =>
-        request(operation, effect, () =>
-          'workload' in effect ? performOnWorkload(world, operation, effect) : performOnSettings(world, effect),
-        ),
+        request(operation, effect, () => {
+          if (effect.kind === 'RebootServer') return startReboot(world, effect.request);
+          if ('workloads' in effect) return performLocks(world, operation, effect);
+          return 'workload' in effect ? performOnWorkload(world, operation, effect) : performOnSettings(world, effect);
+        }),
       ),
     },
     groups: {
@@ -107,7 +126,7 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
           lockedBy: world.groups.get(group)?.lockedBy ?? '',
         })),
       ),
-      request: promised((operation, effect) => request(operation, effect, () => lockGroup(world, operation, effect))),
+      request: promised((operation, effect) => request(operation, effect, () => lockGroups(world, operation, effect))),
     },
     snapshots: {
       observe: promised((_, { snapshot, claim }) => look(snapshot, () => seeSnapshotNow(world, snapshot, claim))),
@@ -119,6 +138,9 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
             return createSnapshot(world, effect.snapshot, effect.claim, effect.className);
           if (effect.kind === 'RestoreClaim') return restoreClaim(world, { ...effect, by: operation.runUID });
           if (effect.kind === 'ReattachVolume') return reattachVolume(world, effect.claim, effect.manifest);
+          // A volume that is kept looks like any other here.
+          if (effect.kind === 'KeepVolume') return false;
+          if (effect.kind === 'ReplaceClaim') return replaceClaim(world, effect.claim, effect.manifest);
           return releaseRetained(world, effect.object.kind, effect.object.name);
         }),
       ),
@@ -130,11 +152,24 @@ export function createSimDrivers(options: SimDriverOptions): SimDrivers {
           startJob(world, must(databaseOf(world, operation.upgradeSet), 'Database'), effect.job),
         ),
       ),
+      readLog: promised((context, job) =>
+        look(`log of ${job.verb}`, () => evidenceOfJob(databaseOf(world, context.upgradeSet), job)),
+      ),
+    },
+    checks: {
+      observe: promised((_, check) => look(checkTarget(check), () => seeCheckNow(world, check))),
+      request: promised((operation, effect) =>
+        request(operation, effect, () => performOnCheck(world, operation, effect)),
+      ),
     },
     probes: {
       observe: (_: RunContext, id: string) => {
         process.assertAlive();
         return probes.observe(id);
+      },
+      readLog: (_: RunContext, id: string) => {
+        process.assertAlive();
+        return evidenceOfProbes(probes.observe(id));
       },
       request: promised((operation, effect, suite) =>
         request(operation, effect, () =>
@@ -154,24 +189,24 @@ function databaseOf(world: World, set: string): SimDatabase | undefined {
   return name === undefined ? undefined : world.databases.get(name);
 }
 
-function lockGroup(
+/** One after the other: what was locked before a refusal stays locked. */
+function lockGroups(
   world: World,
   operation: Operation,
-  effect: Extract<Effect, { kind: 'LockGroup' | 'UnlockGroup' }>,
+  effect: Extract<Effect, { kind: 'LockGroups' | 'UnlockGroups' }>,
 ): boolean {
-  const group = world.groups.get(effect.group);
-  if (group === undefined) throw new RetryError('GroupNotFound', `ServerGroup ${effect.group} does not exist`);
-  if (effect.kind === 'UnlockGroup') {
-    if (group.lockedBy !== operation.runUID) return false;
-    group.lockedBy = '';
-    return true;
+  let different = false;
+  for (const name of effect.groups) {
+    const group = world.groups.get(name);
+    if (group === undefined) throw new RetryError('GroupNotFound', `ServerGroup ${name} does not exist`);
+    const isOurs = group.lockedBy === operation.runUID;
+    if (isOurs === (effect.kind === 'LockGroups')) continue;
+    if (effect.kind === 'LockGroups' && group.lockedBy !== '' && group.lockedBy !== effect.takeFrom)
+      throw new RetryError('Locked', `ServerGroup ${name} is locked by run ${group.lockedBy}`);
+    group.lockedBy = effect.kind === 'LockGroups' ? operation.runUID : '';
+    different = true;
   }
-  if (group.lockedBy === operation.runUID) return false;
-  if (group.lockedBy !== '' && group.lockedBy !== effect.takeFrom) {
-    throw new RetryError('Locked', `ServerGroup ${effect.group} is locked by run ${group.lockedBy}`);
-  }
-  group.lockedBy = operation.runUID;
-  return true;
+  return different;
 }
 
 function perform(options: SimDriverOptions, operation: Operation, effect: Effect, act: () => boolean): void {

@@ -2,10 +2,13 @@
 import type { ServerGroup } from '../api/server-group.ts';
 import type { StepAction } from '../api/upgrade-run.ts';
 import type { EffectKind } from '../planner/effects.ts';
+import { assertNever } from '../shared/assert.ts';
 import { nearest } from './fields.ts';
 import type { Judgement, ProbeScript, ProbeTry } from './probing.ts';
 import type { SceneObjects } from './scene.ts';
-import type { World } from './world.ts';
+import { letSnapshotsEnd } from './storage.ts';
+import { letPodsEnd, letPodsStart } from './workloads.ts';
+import { changed, must, type JobFault, type World } from './world.ts';
 
 /** A driver call that does not go well. */
 export interface DriverFault {
@@ -26,6 +29,25 @@ export interface ProbeFault {
   readonly answer: 'fail' | 'none';
 }
 
+/** Something that does not do as it is told, from one moment of a story to another. */
+export type Mishap =
+  /** Users of the member do not leave while it is drained. */
+  | { readonly kind: 'UsersStay'; readonly pool: string; readonly member: string }
+  /** The group's pods do not end. */
+  | { readonly kind: 'PodsStay'; readonly group: string }
+  /** The group's new release does not become ready. */
+  | { readonly kind: 'NeverReady'; readonly group: string }
+  /** Snapshots of the group's volumes do not become ready. */
+  | { readonly kind: 'SnapshotsStuck'; readonly group: string }
+  /** The pool accepts every change and carries none out. */
+  | { readonly kind: 'PoolDeaf'; readonly pool: string }
+  /** Somebody else's controller keeps the workload as it is. */
+  | { readonly kind: 'Reconciled'; readonly workload: string; readonly by: string }
+  /** Somebody deletes the document that settings stand in. */
+  | { readonly kind: 'DocumentGone'; readonly document: string }
+  /** A Job of the Database ends like this. */
+  | { readonly kind: 'JobFails'; readonly verb: string; readonly how: JobFault };
+
 /** What `--fail` takes, for messages. */
 export const faultForms =
   'probe:NAME@GROUP[:old|:any][:pool|:isolated][:silent], start@GROUP, snapshot@GROUP, restore@GROUP, database:VERB[:unknown|:lost]';
@@ -35,7 +57,16 @@ const alternatives = [
   ['old', 'new', 'any'],
   ['pool', 'isolated'],
 ] as const;
-const databaseVerbs = ['schemaVersion', 'backup', 'verify', 'migrate', 'restore'] as const;
+const databaseVerbs = [
+  'schemaVersion',
+  'backup',
+  'verify',
+  'migrate',
+  'restore',
+  'setReadOnly',
+  'clearReadOnly',
+  'writeProbe',
+] as const;
 
 /**
  * Refuses what could never come about with these objects.
@@ -86,12 +117,14 @@ function assertProbe(objects: SceneObjects, group: ServerGroup, text: string, qu
 function assertDatabase(objects: SceneObjects, text: string): void {
   // Of the others there is always one, or none that a Database could leave out.
   const verb = (['backup', 'migrate', 'restore'] as const).find((candidate) => candidate === text.split(':')[1]);
+  const isGuard = ['setReadOnly', 'clearReadOnly', 'writeProbe'].includes(text.split(':')[1] ?? '');
   const names = objects.groups.flatMap(({ spec }) => spec.database ?? []);
   const databases = objects.databases.filter(({ metadata }) => names.includes(metadata.name));
   if (databases.length === 0) throw new RangeError(`--fail ${text}: no group of the set names a Database`);
-  if (verb !== undefined && databases.every(({ spec }) => spec[verb] === undefined))
+  const field = isGuard ? 'readOnly' : verb;
+  if (field !== undefined && databases.every(({ spec }) => spec[field] === undefined))
     throw new RangeError(
-      `--fail ${text}: ${databases.map(({ metadata }) => `Database "${metadata.name}"`).join(', ')} has no spec.${verb}`,
+      `--fail ${text}: ${databases.map(({ metadata }) => `Database "${metadata.name}"`).join(', ')} has no spec.${field}`,
     );
 }
 
@@ -108,6 +141,9 @@ export function placeOf(text: string): { readonly actions: readonly StepAction[]
     verify: backup,
     migrate: ['MigrateDatabase'],
     restore: ['RestoreDatabase'],
+    setReadOnly: ['SetGuard'],
+    clearReadOnly: ['ClearGuard', 'Cleanup'],
+    writeProbe: ['SetGuard', 'ClearGuard'],
   };
   return { actions: actions[text.split(':')[1] ?? ''] ?? all, group: undefined };
 }
@@ -139,7 +175,7 @@ function databaseFault(world: World, text: string): undefined {
   const [, verb = '', how = 'fails'] = text.split(':');
   if (!databaseVerbs.some((known) => known === verb))
     throw new RangeError(
-      `"${text}" names no Job of a Database; wanted schemaVersion, backup, verify, migrate or restore`,
+      `"${text}" names no Job of a Database; wanted ${databaseVerbs.slice(0, -1).join(', ')} or ${databaseVerbs.at(-1)}`,
     );
   if (how !== 'fails' && how !== 'unknown' && how !== 'lost')
     throw new RangeError(`"${text}" is not a failure that can be simulated; wanted ${faultForms}`);
@@ -177,4 +213,46 @@ function judgementOf(fault: ProbeFault): Judgement {
   return fault.answer === 'fail'
     ? { answer: 'fail', message: 'status 500, want 200' }
     : { answer: 'none', message: 'no answer within 10s' };
+}
+
+/** @returns how it is mended */
+export function befall(world: World, mishap: Mishap): () => void {
+  const { faults } = world;
+  switch (mishap.kind) {
+    case 'UsersStay': {
+      const { sticky } = must(world.pools.get(mishap.pool), `pool ${mishap.pool}`);
+      sticky.add(mishap.member);
+      return () => void sticky.delete(mishap.member);
+    }
+    case 'PodsStay':
+      faults.stops.add(mishap.group);
+      return () => letPodsEnd(world, mishap.group);
+    case 'NeverReady':
+      faults.starts.add(mishap.group);
+      return () => letPodsStart(world, mishap.group);
+    case 'SnapshotsStuck':
+      faults.snapshots.add(mishap.group);
+      return () => letSnapshotsEnd(world, mishap.group);
+    case 'PoolDeaf': {
+      const pool = must(world.pools.get(mishap.pool), `pool ${mishap.pool}`);
+      pool.ignoresChanges = Number.POSITIVE_INFINITY;
+      return () => void (pool.ignoresChanges = 0);
+    }
+    case 'Reconciled': {
+      const workload = must(world.workloads.get(mishap.workload), mishap.workload);
+      workload.reconcilers.push(mishap.by);
+      changed(world);
+      return () => void (workload.reconcilers = workload.reconcilers.filter((by) => by !== mishap.by));
+    }
+    case 'DocumentGone': {
+      const values = must(world.documents.get(mishap.document), mishap.document);
+      world.documents.delete(mishap.document);
+      return () => void world.documents.set(mishap.document, values);
+    }
+    case 'JobFails':
+      faults.databases.set(mishap.verb, mishap.how);
+      return () => void faults.databases.delete(mishap.verb);
+    default:
+      return assertNever(mishap);
+  }
 }

@@ -141,7 +141,7 @@ describe('invariants notice', () => {
     const world = scene();
     must(must(world.pools.get('web'), 'pool').instances[0], 'process').rotation.clear();
     assert.deepEqual(
-      checkEnd(world, [{ group: 'group-2' }]).map((line) => line.split(':', 1)[0]),
+      checkEnd(world, [{ group: 'group-2', object: 'pool/web/web-2' }]).map((line) => line.split(':', 1)[0]),
       ['noLockIsLeft', 'noLockIsLeft', 'noLockIsLeft', 'noLockIsLeft', 'everybodyServes'],
     );
   });

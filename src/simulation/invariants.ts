@@ -41,7 +41,8 @@ function stopsNothingThatServes(world: World, _: Operation, effect: Effect): str
 
 /** 5.5: the next group is not changed while one that was changed is broken. */
 function oneBrokenAtMost(world: World, operation: Operation, effect: Effect): string | undefined {
-  if (effect.kind !== 'ApplyImages') return undefined;
+  // A rebuild touches what is broken, while others may be broken too.
+  if (effect.kind !== 'ApplyImages' || isRebuild(operation)) return undefined;
   const group = world.workloads.get(workloadKey(effect.workload))?.group;
   const broken = [...world.workloads.values()].find(
     (workload) =>
@@ -129,6 +130,18 @@ function storedIsKept(world: World): string | undefined {
   return lost.length === 0 ? undefined : `${lost.length} acknowledged writes are no longer in the database`;
 }
 
+const changing: ReadonlySet<string> = new Set(['backup', 'migrate', 'restore']);
+
+/** 001-140: whoever makes a server anew takes the database as it is. */
+function rebuildsOnTheDatabaseThereIs(_: World, operation: Operation, effect: Effect): string | undefined {
+  if (effect.kind !== 'RunDatabaseJob' || !isRebuild(operation)) return undefined;
+  return changing.has(effect.job.verb) ? `${operation.run} asks for ${effect.job.verb}` : undefined;
+}
+
+function isRebuild({ run }: Operation): boolean {
+  return /-(?:rebuild(?:-\d+)?|rb\d+)$/.test(run);
+}
+
 const effectInvariants: Readonly<Record<string, EffectInvariant>> = {
   onlyUnderLock,
   keepsCapacity,
@@ -136,6 +149,7 @@ const effectInvariants: Readonly<Record<string, EffectInvariant>> = {
   oneBrokenAtMost,
   oneRestoreAtATime,
   servesOnlyProven,
+  rebuildsOnTheDatabaseThereIs,
 };
 
 const instantInvariants: Readonly<Record<string, InstantInvariant>> = {
@@ -165,7 +179,8 @@ export function checkInstant(world: World): string[] {
 }
 
 export interface Handover {
-  readonly group: string;
+  readonly group?: string | undefined;
+  readonly object: string;
   readonly server?: string | undefined;
 }
 
@@ -192,6 +207,11 @@ export function checkEnd(world: World, handedOver: readonly Handover[]): string[
         broken.push(`everybodyServes: ${member.member} of ${pool.name} neither serves nor was handed over`);
     }
   }
+  for (const database of world.databases.values()) {
+    if (database.readOnly === 'ours' && !handedOver.some(({ object }) => object === `database/${database.name}`))
+      broken.push(`nothingTemporarySurvives: ${database.name} is still read-only`);
+  }
+  for (const id of world.asides.keys()) broken.push(`nothingTemporarySurvives: the restore drill ${id}`);
   for (const [claim, restore] of world.restores) {
     if (restore.state === 'working' && !world.claims.has(claim)) broken.push(`dataIsThere: claim ${claim} is missing`);
   }
@@ -246,11 +266,7 @@ function isHoldable(world: World, workload: SimWorkload): boolean {
 
 function touchedWorkload(world: World, effect: Effect): SimWorkload | undefined {
   const refs: WorkloadRef | MemberRef | undefined =
-    'workload' in effect && effect.kind !== 'LockWorkload' && effect.kind !== 'UnlockWorkload'
-      ? effect.workload
-      : 'member' in effect
-        ? effect.member.workload
-        : undefined;
+    'workload' in effect ? effect.workload : 'member' in effect ? effect.member.workload : undefined;
   if (refs !== undefined && 'kind' in refs) return world.workloads.get(workloadKey(refs));
   if (effect.kind !== 'CreateSnapshot' && effect.kind !== 'RestoreClaim' && effect.kind !== 'ReattachVolume')
     return undefined;
@@ -283,7 +299,8 @@ export function fingerprintOf(world: World): Record<string, string> {
   }
   for (const database of world.databases.values()) {
     const lost = lostStored(world, database).length === 0 ? 'no' : 'some';
-    lines[database.name] = `schema ${database.schema}, ${lost} writes lost`;
+    const mode = database.readOnly === undefined ? '' : `, read-only by ${database.readOnly}`;
+    lines[database.name] = `schema ${database.schema}, ${lost} writes lost${mode}`;
   }
   for (const [document, values] of world.documents) lines[document] = contentOf(values);
   return lines;

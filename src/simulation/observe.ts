@@ -10,10 +10,12 @@ import {
   type PoolObservation,
   type RestoreObservation,
   type SnapshotObservation,
+  type WorkloadObject,
   type WorkloadObservation,
 } from '../planner/observed.ts';
 import { drainedKey } from '../planner/steps/keys.ts';
 import { adminOf, connectionsOf, foreignTo, isServing, podsOf } from './pools.ts';
+import { nodeOf } from './rebuild.ts';
 import { claimOf } from './storage.ts';
 import { isRolledOut } from './workloads.ts';
 import { releaseOf, templateHash, type SimMember, type SimPool, type SimWorkload, type World } from './world.ts';
@@ -39,6 +41,7 @@ export function seeWorkloadNow(world: World, ref: WorkloadRef, runUID: string): 
           ? 'CrashLoopBackOff: back-off 5m restarting'
           : '',
       address: `10.0.0.${pod.uid.slice('pod-'.length)}`,
+      node: nodeOf(workload),
     })),
     images: workload.template.images,
     templateHash: templateHash(workload.template),
@@ -50,6 +53,18 @@ export function seeWorkloadNow(world: World, ref: WorkloadRef, runUID: string): 
     lastWriter: workload.lastWriter,
     operation: workload.operation,
   };
+}
+
+/** Of a StatefulSet alone the object tells whether its pods have followed. */
+export function seeObjectNow(world: World, ref: WorkloadRef, runUID: string): WorkloadObject {
+  const {
+    pods: _,
+    claims: _claims,
+    autoscaled: _autoscaled,
+    rolledOut,
+    ...object
+  } = seeWorkloadNow(world, ref, runUID);
+  return ref.kind === 'StatefulSet' ? { ...object, rolledOut } : object;
 }
 
 function claimsOf(world: World, workload: SimWorkload, runUID: string): ClaimObservation[] {
@@ -146,7 +161,7 @@ export function seeRestoreNow(world: World, claim: string, snapshot: string): Re
   const bound = world.claims.get(claim);
   if (restore === undefined || restore.snapshot !== snapshot)
     return { claim, state: 'absent', message: `${claim} is the one from before` };
-  if (restore.state === 'restored' && bound?.restoredFrom === snapshot)
+  if (restore.state === 'restored' && bound?.restoredFrom === snapshot && bound.volume !== restore.oldVolume)
     return { claim, state: 'restored', message: '' };
   if (bound !== undefined && bound.volume !== restore.oldVolume) {
     return { claim, state: 'blocked', message: `claim ${claim} was made by somebody else` };

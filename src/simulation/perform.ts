@@ -2,6 +2,7 @@
 import { RetryError, TerminalError } from '../shared/errors.ts';
 import { assertNever } from '../shared/assert.ts';
 import type { EffectOf, Operation, WorkloadEffect } from '../drivers/contract.ts';
+import type { WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
 import { contentOf } from './invariants.ts';
 import { documentKey, valueKey } from './observe.ts';
@@ -36,10 +37,25 @@ export function performOnMember(
   }
 }
 
+export function performLocks(
+  world: World,
+  operation: Operation,
+  effect: EffectOf<'LockWorkloads' | 'UnlockWorkloads'>,
+): boolean {
+  const different = effect.workloads.map((ref) => {
+    const workload = workloadOf(world, ref);
+    const changed =
+      effect.kind === 'LockWorkloads'
+        ? lock(workload, operation.runUID, effect.takeFrom)
+        : unlock(workload, operation.runUID);
+    if (changed) workload.operation = operation.operation;
+    return changed;
+  });
+  return different.includes(true);
+}
+
 export function performOnWorkload(world: World, operation: Operation, effect: WorkloadEffect): boolean {
-  const workload = world.workloads.get(workloadKey(effect.workload));
-  if (workload === undefined || workload.deleted)
-    throw new TerminalError('WorkloadNotFound', `${workloadKey(effect.workload)} does not exist`);
+  const workload = workloadOf(world, effect.workload);
   const different = changeWorkload(world, workload, operation, effect);
   // Pods and revisions are objects of their own; what is refused or was so already leaves no mark.
   if (different && effect.kind !== 'DeletePods' && effect.kind !== 'SaveRevision')
@@ -47,14 +63,15 @@ export function performOnWorkload(world: World, operation: Operation, effect: Wo
   return different;
 }
 
+function workloadOf(world: World, ref: WorkloadRef): SimWorkload {
+  const workload = world.workloads.get(workloadKey(ref));
+  if (workload === undefined || workload.deleted)
+    throw new TerminalError('WorkloadNotFound', `${workloadKey(ref)} does not exist`);
+  return workload;
+}
+
 function changeWorkload(world: World, workload: SimWorkload, operation: Operation, effect: WorkloadEffect): boolean {
   switch (effect.kind) {
-    case 'LockWorkload':
-      return lock(workload, operation.runUID, effect.takeFrom);
-    case 'UnlockWorkload':
-      if (workload.lockedBy !== operation.runUID) return false;
-      workload.lockedBy = '';
-      return true;
     case 'ScaleWorkload':
       return scale(world, workload, effect.replicas, writer);
     case 'DeletePods':
@@ -75,6 +92,9 @@ function changeWorkload(world: World, workload: SimWorkload, operation: Operatio
         { ...workload.template, images: { ...workload.template.images, ...effect.images } },
         writer,
       );
+    case 'ResetWorkload':
+      // Nothing is noted on a workload here.
+      return false;
     case 'RestoreTemplate': {
       const saved = world.saved.get(effect.revision);
       if (saved?.kind !== 'Revision') throw new TerminalError('RevisionMissing', `revision ${effect.revision} is gone`);
@@ -91,6 +111,12 @@ function lock(workload: SimWorkload, runUID: string, takeFrom: string | undefine
     throw new RetryError('Locked', `${workloadKey(workload)} is locked by run ${workload.lockedBy}`);
   }
   workload.lockedBy = runUID;
+  return true;
+}
+
+function unlock(workload: SimWorkload, runUID: string): boolean {
+  if (workload.lockedBy !== runUID) return false;
+  workload.lockedBy = '';
   return true;
 }
 

@@ -108,11 +108,20 @@ export class SimProbes {
     result.message = verdict.message;
     run.message = `${probe.name}: ${verdict.message}`;
     if (verdict.state === 'running') return this.#tryLater(run, index, intervalMs);
-    if (verdict.state !== 'passed' && probe.severity !== 'Warn') return this.#end(run, verdict.state, run.message);
+    const isBroken = verdict.state !== 'passed' && probe.severity !== 'Warn';
+    if (isBroken && run.request.whole !== true) return this.#end(run, verdict.state, run.message);
     run.tally = noTries;
     run.firstTryAt = undefined;
-    if (index + 1 === run.suite.probes.length) return this.#end(run, 'passed', '');
+    if (index + 1 === run.suite.probes.length) return this.#endWhole(run);
     this.#tryLater(run, index + 1, this.#world.timings.probeMs);
+  }
+
+  #endWhole(run: ProbeRun): void {
+    const mandatory = run.results.filter(({ probe }) => !isWarning(run.suite, probe));
+    const worst =
+      mandatory.find(({ state }) => state === 'failed') ?? mandatory.find(({ state }) => state === 'unknown');
+    if (worst === undefined) return this.#end(run, 'passed', '');
+    this.#end(run, worst.state, `${worst.probe}: ${worst.message}`);
   }
 
   #end(run: ProbeRun, state: ProbeState, message: string): void {
@@ -124,6 +133,10 @@ export class SimProbes {
       for (const pod of workload?.pods ?? []) this.#world.traffic.proven.add(provenKey(ref, pod.template));
     }
   }
+}
+
+function isWarning({ probes }: ProbeSuiteSpec, name: string): boolean {
+  return probes.find((probe) => probe.name === name)?.severity === 'Warn';
 }
 
 function counted({ passes, failures, errors }: Tally, answer: Answer): Tally {

@@ -17,13 +17,16 @@ export function assertReferences(loaded: Loaded, { sets, groups }: SceneObjects,
 }
 
 function setProblems(loaded: Loaded, set: UpgradeSet, isPackageChosen: boolean): string[] {
-  const { packages, groups } = loaded.objects;
+  const { packages, groups, suites } = loaded.objects;
   const who = `${fileOf(loaded, 'UpgradeSet', set.metadata.name)}UpgradeSet "${set.metadata.name}"`;
   const release = missing('Package', set.spec.package, namesOf(packages));
   return [
     ...release.map((what) => (isPackageChosen ? `--package: ${what}` : `${who}, spec.package: ${what}`)),
     ...set.spec.serverGroups.flatMap((name, i) =>
       missing('ServerGroup', name, namesOf(groups)).map((what) => `${who}, spec.serverGroups[${i}]: ${what}`),
+    ),
+    ...(set.spec.preflight?.checks ?? []).flatMap((name, i) =>
+      missing('ProbeSuite', name, namesOf(suites)).map((what) => `${who}, spec.preflight.checks[${i}]: ${what}`),
     ),
   ];
 }

@@ -2,6 +2,7 @@
 import { decisionSpec, type Decision } from '../api/decision.ts';
 import type { ServerGroup } from '../api/server-group.ts';
 import type { Choice, UpgradeRun } from '../api/upgrade-run.ts';
+import type { UpgradeSet } from '../api/upgrade-set.ts';
 import { parseVersion } from '../api/version.ts';
 import { journalOf } from '../planner/journal.ts';
 import { workloadKey } from '../planner/observed.ts';
@@ -12,6 +13,7 @@ import type { Loaded } from './load.ts';
 import { crashPlan, type CrashPlan } from './process.ts';
 import type { ProbeScript } from './probing.ts';
 import { assertReferences } from './references.ts';
+import { preflightAnswers, preflightNotes } from './rehearse-preflight.ts';
 import { createScene, type SceneObjects } from './scene.ts';
 import { planInput } from './set-controller.ts';
 import { Simulation, type SimulationResult, type StoryEvent } from './simulation.ts';
@@ -66,7 +68,7 @@ export async function rehearse(loaded: Loaded, options: RehearsalOptions): Promi
     script: faults.script,
     crash,
     ...(options.seed === undefined ? {} : { seed: options.seed }),
-    events: Array.from({ length: maxAnswers }, answerEvent),
+    events: [...Array.from({ length: maxAnswers }, answerEvent), ...preflightAnswers()],
     limitMs,
   });
   const result = await simulation.run();
@@ -76,6 +78,8 @@ export async function rehearse(loaded: Loaded, options: RehearsalOptions): Promi
   const refused = refusals(world, objects, result);
   const notes = [
     ...inventedNote(loaded, groups),
+    ...windowNotes(loaded, objects),
+    ...preflightNotes(result.runs),
     ...(refused.length > 0 ? [] : neverFired(result, faults.firedProbes, options.fail, crash)),
   ];
   const sentence = sentenceOf(objects, result, refused);
@@ -88,7 +92,8 @@ function chosen(loaded: Loaded, options: RehearsalOptions): SceneObjects {
     throw new RangeError(`--from wants a version such as 1.2.0, not "${options.from}"`);
   const sets = objects.sets
     .filter((set) => options.set === undefined || set.metadata.name === options.set)
-    .map((set) => (options.package === undefined ? set : { ...set, spec: { ...set.spec, package: options.package } }));
+    .map((set) => (options.package === undefined ? set : { ...set, spec: { ...set.spec, package: options.package } }))
+    .map(withoutWindow);
   const known = objects.sets.map((set) => set.metadata.name).join(', ');
   if (sets.length === 0)
     throw new RangeError(
@@ -97,6 +102,20 @@ function chosen(loaded: Loaded, options: RehearsalOptions): SceneObjects {
   const result = { ...objects, sets };
   assertReferences(loaded, result, options.package !== undefined);
   return result;
+}
+
+/** A rehearsal has no time of day, so it cannot tell how much of an agreed window is left. */
+function withoutWindow(set: UpgradeSet): UpgradeSet {
+  const { schedule: _, ...spec } = set.spec;
+  // It changes nothing anyway.
+  return { ...set, spec: { ...spec, dryRun: false } };
+}
+
+function windowNotes({ objects }: Loaded, { sets }: SceneObjects): string[] {
+  return sets.flatMap(({ metadata: { name } }) => {
+    const until = objects.sets.find((set) => set.metadata.name === name)?.spec.schedule?.until;
+    return until === undefined ? [] : [`The agreed window of ${name} is not rehearsed: it ends ${until}.`];
+  });
 }
 
 function groupsOf({ sets, groups }: SceneObjects): ServerGroup[] {
@@ -205,7 +224,7 @@ function askedRun(simulation: Simulation): UpgradeRun | undefined {
     const answered = Math.max(
       0,
       ...simulation.store.decisions
-        .filter(({ spec }) => spec.run === run.metadata.name)
+        .filter(({ spec }) => spec.run === run.metadata.name && isAnswer(spec, run))
         .map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '')),
     );
     return answered < asked && simulation.world.clock.now() - asked >= answerMs;
@@ -223,13 +242,22 @@ function answerEvent(): StoryEvent {
   };
 }
 
-/** The first way back that is offered; the end where none is; else the sign-off. */
-function answerTo(run: UpgradeRun, count: number): Decision {
+/** The first way back that is offered, and the end where none is; where nothing has failed, whatever is to be agreed to. */
+function answerOf(run: UpgradeRun): Partial<Choice> & Pick<Choice, 'choice'> {
   const choices = run.status?.choices ?? [];
   const hasFailed = run.status?.steps.some((entry) => entry.state === 'Failed') === true;
-  const picked = hasFailed
-    ? (choices.find((choice) => choice.choice === 'Rollback') ?? choices.find((choice) => choice.choice === 'Abort'))
-    : undefined;
+  const wanted = hasFailed ? ['Rollback', 'Abort'] : ['Approve', 'SignOff'];
+  const found = wanted.flatMap((want) => choices.find(({ choice }) => choice === want) ?? []);
+  return found[0] ?? { choice: 'SignOff' };
+}
+
+function isAnswer(spec: Decision['spec'], run: UpgradeRun): boolean {
+  const { choice, step, as: role } = answerOf(run);
+  return spec.choice === choice && spec.step === step && spec.as === role;
+}
+
+function answerTo(run: UpgradeRun, count: number): Decision {
+  const { choice, method, data, step, as: role } = answerOf(run);
   return {
     apiVersion: 'belay.dev/v1alpha1',
     kind: 'Decision',
@@ -237,19 +265,14 @@ function answerTo(run: UpgradeRun, count: number): Decision {
     spec: decisionSpec.parse({
       run: run.metadata.name,
       planHash: run.spec.planHash,
-      ...wordsOf(picked),
-      decidedBy: 'a simulated person',
+      choice,
+      method,
+      data,
+      step,
+      as: role,
+      decidedBy: `a simulated ${role?.toLowerCase() ?? 'person'}`,
       reason: 'rehearsal',
     }),
-  };
-}
-
-function wordsOf(choice: Choice | undefined): { choice: string; method?: string; data?: string } {
-  if (choice === undefined) return { choice: 'SignOff' };
-  return {
-    choice: choice.choice,
-    ...(choice.method === undefined ? {} : { method: choice.method }),
-    ...(choice.data === undefined ? {} : { data: choice.data }),
   };
 }
 

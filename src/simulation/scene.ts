@@ -163,6 +163,8 @@ function inventImages(
   group: ServerGroup,
 ): Record<string, string> {
   const set = objects.sets.find((candidate) => candidate.spec.serverGroups.includes(group.metadata.name));
+  const installed = set === undefined ? newestOf(objects.packages, group.spec.product) : undefined;
+  if (installed !== undefined) return imagesByContainer(installed);
   const next =
     objects.packages.find((candidate) => candidate.metadata.name === set?.spec.package) ?? objects.packages[0];
   const before = options.from === undefined && next !== undefined ? newestBefore(objects.packages, next) : undefined;
@@ -175,6 +177,23 @@ function inventImages(
     if (!world.releases.has(image)) world.releases.set(image, { version });
   }
   return images;
+}
+
+/** What a group that nobody upgrades runs, where no manifest tells. */
+function newestOf(packages: readonly Package[], product: string | undefined): Package | undefined {
+  const known = packages.flatMap((release) => {
+    const version = parseVersion(release.spec.version);
+    return version === undefined || release.spec.product !== product || release.spec.images === undefined
+      ? []
+      : [{ release, version }];
+  });
+  return known.toSorted((a, b) => compareVersions(b.version, a.version))[0]?.release;
+}
+
+function imagesByContainer({ spec }: Package): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(spec.images ?? {}).map(([key, image]) => [key.split('/').at(-1) ?? key, image]),
+  );
 }
 
 function schemaBefore({ packages }: SceneObjects): string {

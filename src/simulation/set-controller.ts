@@ -1,15 +1,21 @@
 /** What happens to one UpgradeSet in one pass: which run it has, what its people want of it, and that run's pass. */
+import type { Database } from '../api/database.ts';
+import type { ServerGroup } from '../api/server-group.ts';
 import type { UpgradeRun, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
+import { parseVersion } from '../api/version.ts';
 import type { Drivers } from '../drivers/contract.ts';
+import type { DeploymentLog } from '../engine/deployment-log.ts';
 import type { Pacer } from '../engine/pacer.ts';
 import { asStored, type PassOutcome, type Progress } from '../engine/input.ts';
 import { sha256 } from '../engine/hash.ts';
 import { runPass } from '../engine/pass.ts';
 import type { Stopwatch } from '../engine/stopwatch.ts';
+import { decideFollowUp, followsAnnotation } from '../planner/follow-up.ts';
 import { computeIntent, validDecisions } from '../planner/intent.ts';
 import { workloadKey } from '../planner/observed.ts';
 import { computeRun, type PlanInput } from '../planner/plan.ts';
+import { type Installed, installedIn } from '../planner/prerequisites.ts';
 import { findProblems } from '../planner/validate.ts';
 import type { Logger } from '../shared/logger.ts';
 import { isEnded } from '../status/summarize-run.ts';
@@ -29,6 +35,7 @@ export interface ControlInput {
   readonly drivers: Drivers;
   readonly stopwatch: Stopwatch;
   readonly pacer: Pacer;
+  readonly deploymentLog: DeploymentLog;
   /** What this process knows of each run beyond its journal. */
   readonly progress: Map<string, Progress>;
   readonly epoch: number;
@@ -48,17 +55,16 @@ export async function controlSet(input: ControlInput, set: UpgradeSet): Promise<
   const runs = input.store.runsOf(set.metadata.name);
   const active = runs.filter((run) => !isEnded(run.status?.phase));
   if (active.length > 0) return controlRuns(input, set, active);
-  const refusal = whyNoRun(
-    input,
-    set,
-    runs.findLast((run) => run.spec.purpose === 'Upgrade'),
-  );
+  const next = decideFollowUp({ set, runs, decisions: input.store.decisions, now: input.world.clock.now() });
+  const refusal =
+    next?.kind === 'tooLate' ? next.message : whyNoRun(input, set, next === undefined ? newestOf(runs) : undefined);
   if (refusal !== '') return { kind: 'settled', why: refusal };
   const plan = planInput(input, set);
   const [problem] = findProblems(plan);
   if (problem !== undefined)
     return { kind: 'settled', why: `${problem.reason}: ${problem.object}, ${problem.field}: ${problem.message}` };
-  input.store.create(`${set.metadata.name}-${runs.length + 1}`, computeRun(plan, sha256), input.process);
+  const annotations = next?.kind === 'begin' ? { [followsAnnotation]: next.follows } : {};
+  input.store.create(`${set.metadata.name}-${runs.length + 1}`, computeRun(plan, sha256), input.process, annotations);
   return { kind: 'again' };
 }
 
@@ -74,17 +80,44 @@ async function controlRuns(input: ControlInput, set: UpgradeSet, active: readonl
   return shortest ?? { kind: 'again' };
 }
 
+function newestOf(runs: readonly UpgradeRun[]): UpgradeRun | undefined {
+  return runs.findLast((run) => run.spec.purpose === 'Upgrade');
+}
+
+/** @param latest the attempt that has had its turn; undefined: another one follows it, or it is the first */
 function whyNoRun({ world, objects }: ControlInput, set: UpgradeSet, latest: UpgradeRun | undefined): string {
   if (set.metadata.deletionTimestamp !== undefined) return 'deleted';
   if (set.spec.paused) return 'paused';
-  if (set.spec.dryRun) return 'dryRun: nothing is changed';
   const release = objects.packages.find((candidate) => candidate.metadata.name === set.spec.package);
   if (release === undefined) return `Package ${set.spec.package} does not exist`;
-  if (latest?.spec.package === set.spec.package)
+  if (latest?.spec.package === set.spec.package && latest.status?.phase !== 'Superseded')
     return `${latest.metadata.name} ended as ${latest.status?.phase ?? ''}`;
   const versions = [...versionsOf(world, objects, set).values()];
   if (versions.every((version) => version === release.spec.version)) return `every server runs ${release.spec.version}`;
   return '';
+}
+
+/** What a cluster would say in the status of the objects. */
+function installedOf(world: World, { groups, databases }: SceneObjects): Installed[] {
+  const versions = versionsOfGroups(world, groups);
+  return installedIn(
+    groups.map((group) => {
+      // An image that no Package holds is no version.
+      const version = versions.get(group.metadata.name) ?? '';
+      return { ...group, status: { version: parseVersion(version) === undefined ? '' : version } };
+    }),
+    databases.map((database) => ({
+      ...database,
+      status: { schemaVersion: world.databases.get(database.metadata.name)?.schema ?? '' },
+    })),
+  );
+}
+
+/** With what a cluster would say of it. */
+function databaseOf(world: World, { databases }: SceneObjects, name: string | undefined): Database | undefined {
+  const found = databases.find(({ metadata }) => metadata.name === name);
+  const schemaVersion = name === undefined ? undefined : world.databases.get(name)?.schema;
+  return found === undefined || schemaVersion === undefined ? found : { ...found, status: { schemaVersion } };
 }
 
 /** Version each group of the set runs, in the set's order; empty where its servers differ. */
@@ -92,6 +125,10 @@ function versionsOf(world: World, objects: SceneObjects, set: UpgradeSet): Map<s
   const groups = set.spec.serverGroups.flatMap((name) =>
     objects.groups.filter((group) => group.metadata.name === name),
   );
+  return versionsOfGroups(world, groups);
+}
+
+function versionsOfGroups(world: World, groups: readonly ServerGroup[]): Map<string, string> {
   return new Map(
     groups.map(({ metadata, spec }) => {
       const templates = spec.servers.flatMap(
@@ -117,7 +154,7 @@ export function planInput({ world, objects }: Pick<ControlInput, 'world' | 'obje
   const servers = groups.flatMap((group) => group.spec.servers);
   const names = new Set(servers.flatMap((server) => server.pools ?? []).map((pool) => pool.name));
   const pools = [...world.pools.values()].filter((pool) => names.has(pool.name));
-  const suites = new Set(groups.map((group) => group.spec.probes));
+  const suites = new Set([...groups.map((group) => group.spec.probes), ...(set.spec.preflight?.checks ?? [])]);
   const wanted = must(
     objects.packages.find((candidate) => candidate.metadata.name === set.spec.package),
     `Package ${set.spec.package}`,
@@ -130,7 +167,7 @@ export function planInput({ world, objects }: Pick<ControlInput, 'world' | 'obje
     package: wanted,
     groups,
     pools: objects.pools.filter((pool) => names.has(pool.metadata.name)),
-    database: objects.databases.find(({ metadata }) => metadata.name === groups[0]?.spec.database),
+    database: databaseOf(world, objects, groups[0]?.spec.database),
     suites: objects.suites.filter((suite) => suites.has(suite.metadata.name)),
     workloads: new Map(
       [...world.workloads].map(([key, { template, replicas }]) => [key, { images: template.images, replicas }]),
@@ -140,6 +177,9 @@ export function planInput({ world, objects }: Pick<ControlInput, 'world' | 'obje
     versions,
     cannotHold: pools.filter((pool) => !pool.canHold).map((pool) => pool.name),
     members: new Map(pools.map((pool) => [pool.name, pool.members.length])),
+    catalogue: objects.packages,
+    installed: installedOf(world, objects),
+    now: world.clock.now(),
   };
 }
 
@@ -154,6 +194,7 @@ async function passRun(input: ControlInput, set: UpgradeSet, run: UpgradeRun): P
     store: input.store.for(input.process),
     stopwatch: input.stopwatch,
     pacer: input.pacer,
+    deploymentLog: input.deploymentLog,
     now: () => input.world.clock.now(),
     decisions,
     intent: computeIntent({ set, run, decisions, now }),

@@ -11,6 +11,9 @@ import type { Logger, LogFields } from '../shared/logger.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import { createSimDrivers, type SimDrivers } from './drivers.ts';
 import type { DriverFault } from './faults.ts';
+import type { DeploymentLog } from '../engine/deployment-log.ts';
+import { SimLogs } from './deployment-log.ts';
+import { checkGate } from './preflight-invariant.ts';
 import { checkCalm, checkEnd, checkInstant, checkOnce } from './invariants.ts';
 import { crashPlan, SimProcess, type CrashPlan } from './process.ts';
 import type { ProbeScript } from './probing.ts';
@@ -64,6 +67,7 @@ export class Simulation {
   readonly objects: SceneObjects;
   readonly store: SimStore;
   readonly timeline: Timeline;
+  readonly logs: SimLogs;
   readonly #options: SimulationOptions;
   readonly #crash: CrashPlan;
   readonly #random: Random | undefined;
@@ -73,6 +77,7 @@ export class Simulation {
   #drivers: SimDrivers;
   #stopwatch: Stopwatch;
   #pacer = new Pacer();
+  #deploymentLog: DeploymentLog;
   #progress = new Map<string, Progress>();
   #epoch = 1;
   readonly #violations = new Set<string>();
@@ -87,7 +92,9 @@ export class Simulation {
     this.#random = options.seed === undefined ? undefined : seededRandom(options.seed);
     this.#pending = [...(options.events ?? [])];
     this.store = new SimStore(this.world, (write) => this.#tellWrite(write), options.validates ?? true);
+    this.logs = new SimLogs(this.world);
     this.#process = new SimProcess(this.#crash);
+    this.#deploymentLog = this.logs.for(this.#process);
     this.#drivers = this.#makeDrivers();
     this.#stopwatch = new Stopwatch(() => this.world.clock.monotonic());
     this.world.listeners.add(() => this.#look());
@@ -117,6 +124,7 @@ export class Simulation {
     this.#drivers.stop();
     this.#say('', 'the controller is killed and starts again', why);
     this.#process = new SimProcess(this.#crash);
+    this.#deploymentLog = this.logs.for(this.#process);
     this.#epoch += 1;
     this.#pacer = new Pacer();
     this.#progress = new Map();
@@ -185,6 +193,7 @@ export class Simulation {
           drivers: this.#drivers,
           stopwatch: this.#stopwatch,
           pacer: this.#pacer,
+          deploymentLog: this.#deploymentLog,
           progress: this.#progress,
           epoch: this.#epoch,
           loggerOf: (run) => this.#loggerOf(run),
@@ -244,12 +253,18 @@ export class Simulation {
         if (!this.store.isJournalled(operation.runUID, operation.operation)) {
           this.#violations.add(`journalFirst: ${effect.kind} of ${operation.operation} is not in the journal`);
         }
+        const unmet = checkGate(
+          this.store.runs.find(({ metadata }) => metadata.uid === operation.runUID),
+          effect,
+        );
+        if (unmet !== undefined) this.#violations.add(unmet);
       },
     });
   }
 
   #tellWrite({ run, before }: StatusWrite): void {
     this.world.declaredDowntime = isDown(this.store.runs);
+    this.logs.check(run);
     const name = run.metadata.name;
     for (const [index, entry] of (run.status?.steps ?? []).entries()) {
       const old = before?.steps[index];

@@ -21,10 +21,10 @@ export function ensureClaim(world: World, workload: SimWorkload, ordinal: number
   if (claim === undefined || world.claims.has(claim)) return;
   const first = !world.traffic.acknowledged.has(claim);
   if (first) world.traffic.acknowledged.set(claim, []);
-  bind(world, claim, { writes: [], content: first ? `data of ${claim}` : 'empty' });
+  bindClaim(world, claim, { writes: [], content: first ? `data of ${claim}` : 'empty' });
 }
 
-function bind(
+export function bindClaim(
   world: World,
   claim: string,
   data: Omit<SimVolume, 'name'>,
@@ -92,13 +92,23 @@ export function createSnapshot(world: World, snapshot: string, claim: string, cl
   return true;
 }
 
+/** Snapshots of the group's volumes that did not become ready do so now: a snapshotter tries again by itself. */
+export function letSnapshotsEnd(world: World, group: string): void {
+  world.faults.snapshots.delete(group);
+  for (const record of world.snapshots.values()) {
+    const owner = [...world.workloads.values()].find((workload) => claimOf(workload, 0) === record.claim);
+    if (owner?.group === group && record.error === '') record.ready = true;
+  }
+  changed(world);
+}
+
 /** What is written down before a claim is replaced. */
 export function describeClaim(world: World, claim: string): string {
   const bound = must(world.claims.get(claim), `claim ${claim}`);
   return JSON.stringify({ claim, uid: bound.uid, volume: bound.volume, reclaimPolicy: 'Delete' });
 }
 
-function volumeIn(manifest: string): string {
+export function volumeIn(manifest: string): string {
   const parsed: unknown = JSON.parse(manifest);
   const volume = typeof parsed === 'object' && parsed !== null && 'volume' in parsed ? parsed.volume : undefined;
   if (typeof volume !== 'string') throw new TerminalError('RestoreFailed', 'the manifest of the claim names no volume');
@@ -115,7 +125,9 @@ export interface RestoreWish {
 
 /** One step on the way from the old claim to one made from the snapshot. */
 export function restoreClaim(world: World, { claim, snapshot: snapshotName, manifest, by }: RestoreWish): boolean {
-  const restore = world.restores.get(claim);
+  const last = world.restores.get(claim);
+  // One from another snapshot was an earlier run's, and is over.
+  const restore = last?.snapshot === snapshotName ? last : undefined;
   const bound = world.claims.get(claim);
   if (restore?.state === 'restored' && bound?.restoredFrom === snapshotName) return false;
   const snapshot = world.snapshots.get(snapshotName);
@@ -143,7 +155,7 @@ export function restoreClaim(world: World, { claim, snapshot: snapshotName, mani
     restore.message = 'no space left on the storage';
     return false;
   }
-  bind(
+  bindClaim(
     world,
     claim,
     { writes: [...snapshot.writes], content: snapshot.content },

@@ -50,7 +50,12 @@ export class SimStore {
   }
 
   /** Creates a run once; again under the same name, it is the one that is there. */
-  create(name: string, spec: UpgradeRunSpec, process: SimProcess): UpgradeRun {
+  create(
+    name: string,
+    spec: UpgradeRunSpec,
+    process: SimProcess,
+    annotations: Readonly<Record<string, string>> = {},
+  ): UpgradeRun {
     process.assertAlive();
     this.#refuse();
     if (!this.#runs.has(name)) {
@@ -67,6 +72,7 @@ export class SimStore {
           generation: 1,
           resourceVersion: String(number),
           creationTimestamp: formatInstant(this.#world.clock.now()),
+          annotations,
         },
         spec: frozen(spec),
       });

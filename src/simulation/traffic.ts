@@ -46,6 +46,8 @@ function write(world: World, workload: SimWorkload, ordinal: number): void {
 function store(world: World, workload: SimWorkload): void {
   const database = workload.database === undefined ? undefined : world.databases.get(workload.database);
   if (database === undefined) return;
+  if (database.readOnly === 'ours')
+    world.violations.push(`nothingTemporarySurvives: users meet ${database.name} while it is read-only`);
   const number = world.traffic.nextWrite;
   world.traffic.nextWrite += 1;
   database.writes.push(number);

@@ -150,13 +150,26 @@ function createPod(world: World, workload: SimWorkload, ordinal: number): SimPod
     if (!workload.pods.includes(pod) || pod.terminating) return;
     // The claim may be replaced under a pod that waits for it; what it starts on counts.
     if (release.damagesData === true) damageVolume(world, claimOf(workload, ordinal), release.version);
-    if (release.neverReady === true || neverStarts(world, workload)) return;
-    pod.ready = true;
-    syncPod(world, workload, pod, world.timings.lagMs);
-    reconcile(world, workload);
+    if (release.neverReady !== true && !neverStarts(world, workload)) becomeReady(world, workload, pod);
   };
   later(world, world.timings.startMs, begin);
   return pod;
+}
+
+function becomeReady(world: World, workload: SimWorkload, pod: SimPod): void {
+  pod.ready = true;
+  syncPod(world, workload, pod, world.timings.lagMs);
+  reconcile(world, workload);
+}
+
+/** Pods of the group that did not become ready do so now, as when what they waited for is there. */
+export function letPodsStart(world: World, group: string): void {
+  world.faults.starts.delete(group);
+  for (const workload of world.workloads.values())
+    for (const pod of workload.group === group ? workload.pods : [])
+      if (!pod.ready && !pod.terminating && releaseOf(world, pod.template).neverReady !== true)
+        becomeReady(world, workload, pod);
+  changed(world);
 }
 
 /** A story may keep the new release of one group from starting; what ran before is proven and starts. */
@@ -176,9 +189,21 @@ function terminate(world: World, workload: SimWorkload, pod: SimPod): void {
   pod.terminating = true;
   syncPod(world, workload, pod, world.timings.lagMs);
   later(world, world.timings.stopMs, () => {
-    cutUsers(world, workload, pod);
-    pod.ready = false;
-    workload.pods = workload.pods.filter((other) => other !== pod);
-    reconcile(world, workload);
+    if (!world.faults.stops.has(workload.group)) end(world, workload, pod);
   });
+}
+
+function end(world: World, workload: SimWorkload, pod: SimPod): void {
+  cutUsers(world, workload, pod);
+  pod.ready = false;
+  workload.pods = workload.pods.filter((other) => other !== pod);
+  reconcile(world, workload);
+}
+
+/** Pods that did not end do so now. */
+export function letPodsEnd(world: World, group: string): void {
+  world.faults.stops.delete(group);
+  for (const workload of world.workloads.values())
+    for (const pod of workload.group === group ? workload.pods : []) if (pod.terminating) end(world, workload, pod);
+  changed(world);
 }

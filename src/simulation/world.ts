@@ -1,7 +1,7 @@
 import type { EpochMs } from '../shared/clock.ts';
 import type { WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
-import type { DatabaseJobObservation } from '../planner/observed.ts';
+import type { CheckObservation, DatabaseJobObservation } from '../planner/observed.ts';
 import { ManualClock } from './manual-clock.ts';
 import { fingerprint } from './random.ts';
 
@@ -19,6 +19,8 @@ export interface Timings {
   readonly probeMs: number;
   /** One Job on a database. */
   readonly databaseMs: number;
+  /** One Job of the preflight. */
+  readonly checkMs: number;
 }
 
 const timings: Timings = {
@@ -30,6 +32,7 @@ const timings: Timings = {
   snapshotMs: 4_000,
   probeMs: 200,
   databaseMs: 10_000,
+  checkMs: 4_000,
 };
 
 /** What an image does once it runs. */
@@ -160,6 +163,8 @@ export interface SimRestore {
 export interface SimDatabase {
   readonly name: string;
   schema: string;
+  /** Whether it refuses writes, and by whose hand. */
+  readOnly: 'ours' | 'somebody' | undefined;
   /** Acknowledged writes that it holds. */
   writes: number[];
   readonly backups: Map<string, SimBackup>;
@@ -210,6 +215,17 @@ export interface Traffic {
   readonly proven: Set<string>;
 }
 
+/** Jobs that reboot, by id of the request, and the machines they run on. */
+export interface SimReboots {
+  readonly jobs: Map<string, { readonly state: 'running' | 'succeeded' | 'failed'; readonly message: string }>;
+  /** How often each was booted. */
+  readonly boots: Map<string, number>;
+  readonly down: Set<string>;
+  fails: boolean;
+  /** The Job reboots its machine, and goes down with it. */
+  boot: boolean;
+}
+
 export interface World {
   readonly clock: ManualClock;
   readonly timings: Timings;
@@ -222,6 +238,11 @@ export interface World {
   readonly snapshots: Map<string, SimSnapshot>;
   readonly restores: Map<string, SimRestore>;
   readonly databases: Map<string, SimDatabase>;
+  readonly reboots: SimReboots;
+  /** Jobs of the preflight, by the id of their question. */
+  readonly checkJobs: Map<string, Pick<CheckObservation, 'state' | 'message' | 'remedy'>>;
+  /** Temporary objects of restore drills, by the id of their question, with the run's UID. */
+  readonly asides: Map<string, string>;
   /** A run has announced that nobody serves now. */
   declaredDowntime: boolean;
   readonly snapshotClasses: Set<string>;
@@ -251,10 +272,16 @@ export interface World {
     readonly snapshots: Set<string>;
     readonly restores: Set<string>;
     readonly starts: Set<string>;
+    /** Groups whose pods do not end. */
+    readonly stops: Set<string>;
     /** By verb. */
     readonly databases: Map<string, JobFault>;
+    /** Answers to the preflight's questions, by the beginning of what they are about, such as "Budgets" or "Pull registry". */
+    readonly checks: Map<string, Pick<CheckObservation, 'state' | 'message' | 'remedy'>>;
     /** The schema that the command of a release leaves behind, whatever was asked for. */
     hiddenMigration: string | undefined;
+    /** The database takes writes although it was made read-only. */
+    keepsWriting: boolean;
     apiDown: boolean;
   };
   readonly listeners: Set<() => void>;
@@ -274,6 +301,9 @@ export function createWorld(options: { start?: EpochMs; timings?: Partial<Timing
     snapshots: new Map(),
     restores: new Map(),
     databases: new Map(),
+    reboots: { jobs: new Map(), boots: new Map(), down: new Set(), fails: false, boot: true },
+    checkJobs: new Map(),
+    asides: new Map(),
     declaredDowntime: false,
     snapshotClasses: new Set(['csi']),
     documents: new Map(),
@@ -299,8 +329,11 @@ export function createWorld(options: { start?: EpochMs; timings?: Partial<Timing
       snapshots: new Set(),
       restores: new Set(),
       starts: new Set(),
+      stops: new Set(),
       databases: new Map(),
+      checks: new Map(),
       hiddenMigration: undefined,
+      keepsWriting: false,
       apiDown: false,
     },
     listeners: new Set(),

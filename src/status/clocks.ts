@@ -1,36 +1,52 @@
 import type { Marker, StepEntry, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
 import { journalOf } from '../planner/journal.ts';
+import { noticeOf } from '../planner/notice.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { formatDuration, parseDuration } from '../shared/duration.ts';
 import { formatInstant, parseInstant } from '../shared/instant.ts';
 
-/** The vendor's rule for the announced time at risk (001-27, 001-30, 001-33). */
-const atRiskPerServerMs = 10 * 60_000;
-
-/** And for the announced downtime of a major release (001-28). */
-const downtimeMs = 15 * 60_000;
-
-/** Time at risk and declared downtime, announced and passed; a rolling upgrade has no downtime of its own. */
+/**
+ * Time at risk and declared downtime, announced and passed; a rolling upgrade has no downtime of its own.
+ * @param restoredAt when a run that follows this one let users in again, where this one had left them outside
+ */
 export function computeClocks(
   spec: UpgradeRunSpec,
   entries: readonly StepEntry[],
   now: EpochMs,
+  restoredAt?: EpochMs,
 ): NonNullable<UpgradeRunStatus['clocks']> {
-  const servers = spec.groups.reduce((sum, group) => sum + group.servers.length, 0);
   const rows = journalOf(spec, entries);
-  const down = between(rows, 'DowntimeBegins', ['LimitedServiceRestored', 'FullServiceRestored']);
+  const down = downtimeOf(rows);
   return {
     atRisk: {
-      planned: formatDuration(servers * atRiskPerServerMs),
+      planned: formatDuration(noticeOf(spec).atRiskMs),
       ...actualOf(between(rows, 'AtRiskBegins', ['AtRiskEnds', 'FullServiceRestored']), now),
     },
-    downtime: { planned: formatDuration(plannedDowntimeMs(spec, down)), ...actualOf(down, now) },
+    downtime: { planned: formatDuration(plannedDowntimeMs(spec, down)), ...actualOf(down, restoredAt ?? now) },
   };
 }
 
-/** A rolling upgrade has none; a way back is estimated by its steps, since the vendor announces none for it. */
+function downtimeOf(rows: Rows): Rows {
+  return between(rows, 'DowntimeBegins', ['LimitedServiceRestored', 'FullServiceRestored']);
+}
+
+/** Has the run begun a downtime that it did not end itself? */
+export function hasOpenDowntime(spec: UpgradeRunSpec, entries: readonly StepEntry[]): boolean {
+  const down = downtimeOf(journalOf(spec, entries));
+  return down[0]?.entry.started !== undefined && endOf(down) === undefined;
+}
+
+/** When users of a run that had nobody serving were let in again; undefined where they were not, or not by this run. */
+export function restoredBy(spec: UpgradeRunSpec, entries: readonly StepEntry[]): EpochMs | undefined {
+  const back = journalOf(spec, entries).find(({ step }) => step.marker === 'LimitedServiceRestored');
+  const at = back?.entry.state === 'Succeeded' ? back.entry.finished : undefined;
+  return at === undefined ? undefined : parseInstant(at);
+}
+
+/** As announced to users; what no notice speaks of, such as a way back, is estimated by its steps. */
 function plannedDowntimeMs(spec: UpgradeRunSpec, down: Rows): number {
-  return spec.procedure === 'downtime' && spec.purpose === 'Upgrade' ? downtimeMs : estimateOf(down);
+  const announced = spec.purpose === 'Upgrade' ? noticeOf(spec).downtime : undefined;
+  return announced?.lengthMs ?? estimateOf(down);
 }
 
 type Rows = ReturnType<typeof journalOf>;
@@ -46,8 +62,14 @@ function between(rows: Rows, begin: Marker, ends: readonly Marker[]): Rows {
 function actualOf(rows: Rows, now: EpochMs): { actual?: string } {
   const begun = rows[0]?.entry.started;
   if (begun === undefined) return {};
-  const ended = rows.at(-1)?.entry.finished;
+  const ended = endOf(rows);
   return { actual: wholeSeconds((ended === undefined ? now : parseInstant(ended)) - parseInstant(begun)) };
+}
+
+/** A step that failed has ended nothing. */
+function endOf(rows: Rows): string | undefined {
+  const last = rows.at(-1)?.entry;
+  return last?.state === 'Failed' ? undefined : last?.finished;
 }
 
 function estimateOf(rows: Rows): number {

@@ -4,10 +4,10 @@ import type { RunPhase } from '../api/upgrade-run.ts';
 import type { Effect } from '../planner/effects.ts';
 
 const everyEffect: Readonly<Record<Effect['kind'], true>> = {
-  LockWorkload: true,
-  UnlockWorkload: true,
-  LockGroup: true,
-  UnlockGroup: true,
+  LockWorkloads: true,
+  UnlockWorkloads: true,
+  LockGroups: true,
+  UnlockGroups: true,
   HoldMember: true,
   DrainMember: true,
   ServeMember: true,
@@ -25,6 +25,12 @@ const everyEffect: Readonly<Record<Effect['kind'], true>> = {
   ReleaseRetained: true,
   RunProbes: true,
   RunDatabaseJob: true,
+  RunCheck: true,
+  EndCheck: true,
+  KeepVolume: true,
+  RebootServer: true,
+  ReplaceClaim: true,
+  ResetWorkload: true,
 };
 
 export const effectKinds: readonly string[] = Object.keys(everyEffect);

@@ -85,7 +85,7 @@ function keyOf(namespace: string | undefined, name: string): string {
 /** Users are at risk from the beginning of the upgrade to the end of its way back: the first run's clocks count both. */
 function originOf(runs: ReadonlyMap<string, UpgradeRun>, run: UpgradeRun): UpgradeRun {
   let origin = run;
-  for (let hops = 0; origin.spec.purpose === 'Rollback' && hops < maxChain; hops += 1) {
+  for (let hops = 0; origin.spec.purpose !== 'Upgrade' && hops < maxChain; hops += 1) {
     const before = runs.get(keyOf(origin.metadata.namespace, origin.spec.previous ?? ''));
     if (before === undefined) return origin;
     origin = before;

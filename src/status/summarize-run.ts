@@ -1,25 +1,42 @@
 /** The status of a run from its journal and the planner's answer. The only writer of its phase and conditions. */
 import { mergeConditions, type WantedCondition } from '../api/conditions.ts';
-import type { Blocker, HandedOver, RunPhase, StepEntry, UpgradeRun, UpgradeRunStatus } from '../api/upgrade-run.ts';
+import type {
+  Blocker,
+  Choice,
+  DecisionRecord,
+  HandedOver,
+  RunPhase,
+  StepEntry,
+  UpgradeRun,
+  UpgradeRunStatus,
+} from '../api/upgrade-run.ts';
 import { currentStep } from '../planner/decision.ts';
-import { choicesAfter, databaseAtStake, groupsAtStake } from '../planner/failure.ts';
-import { isSchemaChanged, mergeHandles, recordOf } from '../planner/journal.ts';
+import { waysBack, withEstimates } from '../planner/choices.ts';
+import { mergeHandles, recordOf, type Handles } from '../planner/journal.ts';
 import { membersOf } from '../planner/members.ts';
 import type { MemberRef } from '../planner/effects.ts';
 import type { Move } from '../planner/move.ts';
+import { summaryOf, type PreflightReport } from '../planner/preflight/gate.ts';
 import { retainedObjects } from '../planner/retention.ts';
 import { heldMembers } from '../planner/scope.ts';
-import { drainedKey, schemaBeforeKey, schemaChangedKey, schemaNowKey } from '../planner/steps/keys.ts';
+import { drainedKey, leftOutKey, readOnlyKey, schemaChangedKey } from '../planner/steps/keys.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { formatInstant, parseInstant } from '../shared/instant.ts';
 import { computeClocks, computeProgress } from './clocks.ts';
+import { leftByRebuild } from './rebuilt.ts';
+import { mergeDecisions } from './decisions.ts';
+import { serviceOf } from './service.ts';
 
 export interface SummaryInput {
   readonly run: UpgradeRun;
+  /** When a run that follows this one let its users in again. */
+  readonly restoredAt?: EpochMs | undefined;
   readonly entries: readonly StepEntry[];
   readonly move: Move;
   readonly epoch: number;
   readonly now: EpochMs;
+  /** What people decided so far. */
+  readonly decided?: readonly DecisionRecord[] | undefined;
 }
 
 const ended: ReadonlySet<RunPhase> = new Set([
@@ -63,12 +80,14 @@ export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
     progress: moved || previous.progress === undefined ? computeProgress(run.spec, entries, now) : previous.progress,
     clocks:
       moved || isEnded(phase) || previous.clocks === undefined
-        ? computeClocks(run.spec, entries, now)
+        ? computeClocks(run.spec, entries, now, input.restoredAt)
         : previous.clocks,
+    ...preflightOf(input),
     ...(blockers.length === 0 ? {} : { blockers }),
     ...(mergeHandles(run.spec, entries)[schemaChangedKey] === undefined ? {} : { schemaChanged: true }),
-    service: serviceOf(input),
+    service: serviceOf(run, entries, input.move),
     ...choicesOf(input, phase),
+    ...mergeDecisions(previous?.decisions, input.decided),
     ...handedOverOf(input, phase),
     ...retainedOf(run, entries, isEnded(phase) ? (previous?.finished ?? formatInstant(now)) : undefined),
     ...(failed === undefined
@@ -87,11 +106,19 @@ export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
 }
 
 /** What a Decision may say now; at the sign-off a rollback may be asked for as well. */
-function choicesOf({ run, entries, move }: SummaryInput, phase: RunPhase): Pick<UpgradeRunStatus, 'choices'> {
-  if (move.kind === 'await') return { choices: [...move.choices] };
-  if (phase !== 'AwaitingDecision') return {};
-  const back = choicesAfter({ run: runOf(run), entries }).filter((choice) => choice.choice === 'Rollback');
-  return { choices: [{ choice: 'SignOff', message: 'the release is good; its snapshots are deleted' }, ...back] };
+function choicesOf(input: SummaryInput, phase: RunPhase): Pick<UpgradeRunStatus, 'choices'> {
+  const journalled = { run: runOf(input.run), entries: input.entries };
+  const choices = withEstimates(journalled, openChoices(input, phase));
+  return choices.length === 0 ? {} : { choices };
+}
+
+function openChoices({ run, entries, move }: SummaryInput, phase: RunPhase): readonly Choice[] {
+  if (move.kind === 'await') return move.choices;
+  const report = reportOf(move);
+  if (report !== undefined && report.choices.length > 0) return report.choices;
+  const asked = move.kind === 'wait' ? (move.choices ?? []) : [];
+  if (phase !== 'AwaitingDecision' || currentStep(run.spec, entries)?.step.action !== 'AwaitDecision') return asked;
+  return [...asked, ...waysBack({ run: runOf(run), entries })];
 }
 
 function lastNumber(run: UpgradeRun): string {
@@ -101,16 +128,48 @@ function lastNumber(run: UpgradeRun): string {
 function phaseOf(input: SummaryInput): RunPhase {
   const { move, run, entries } = input;
   if (move.kind === 'finish') return move.phase;
-  if (move.kind === 'rollBack') return 'RollingBack';
+  if (move.kind === 'rollBack' || move.kind === 'rebuild') return 'RollingBack';
   if (move.kind === 'await') return 'AwaitingDecision';
   if (move.kind === 'wait' && move.paused === true) return 'Paused';
+  if (move.kind === 'wait' && move.choices !== undefined) return 'AwaitingDecision';
   const current = currentStep(run.spec, entries);
   if (current?.step.action === 'AwaitDecision' && current.step.skip === undefined) return 'AwaitingDecision';
   return current?.step.action === 'Preflight' ? 'Preflight' : 'Running';
 }
 
+function reportOf(move: Move): PreflightReport | undefined {
+  return 'preflight' in move ? move.preflight : undefined;
+}
+
+/** While a check is made anew its last answer stands. */
+function preflightOf({ run, move }: SummaryInput): Pick<UpgradeRunStatus, 'preflight'> {
+  const before = run.status?.preflight;
+  const now = reportOf(move)?.checks;
+  if (now === undefined) return before === undefined ? {} : { preflight: before };
+  return {
+    preflight: now.map(({ isPending, ...check }) => {
+      const last = isPending ? before?.find((other) => other.check === check.check) : undefined;
+      return last === undefined ? check : last;
+    }),
+  };
+}
+
+/** One for each check that holds; while it is asked anew, what it said last. */
+function unmetBlockers({ run, move, now }: SummaryInput): Blocker[] {
+  const report = reportOf(move);
+  return (report?.unmet ?? []).slice(0, 16).map(({ check, message }) => {
+    const object = `check/${check}`;
+    const before = run.status?.blockers?.find((blocker) => blocker.object === object);
+    const isAgain = report?.checks.find((one) => one.check === check)?.isPending === true;
+    const since = before?.since ?? formatInstant(now);
+    return { type: 'Preflight', object, since, message: isAgain ? (before?.message ?? message) : message };
+  });
+}
+
 function blockersOf(input: SummaryInput): Blocker[] {
   const { move, run, now } = input;
+  const unmet = unmetBlockers(input);
+  if (unmet.length > 0) return unmet;
   const subject = blockerSubject(input);
   if (subject === undefined) return [];
   const before = run.status?.blockers?.find(
@@ -129,10 +188,12 @@ function blockerSubject({ move, run }: SummaryInput): { type: string; object: st
 function conditionsOf(input: SummaryInput, phase: RunPhase): WantedCondition[] {
   const { move, run } = input;
   const current = currentStep(run.spec, input.entries);
-  const said = {
+  const unmet = reportOf(move)?.unmet ?? [];
+  const usual = {
     reason: 'reason' in move && typeof move.reason === 'string' ? move.reason : phase,
     message: 'message' in move && typeof move.message === 'string' ? move.message : (current?.step.title ?? ''),
   };
+  const said = unmet.length === 0 ? usual : { reason: 'PreflightFailed', message: summaryOf(unmet) };
   const good = phase === 'Completed' || phase === 'RolledBack' || phase === 'Rebuilt';
   const stalled = phase === 'Failed' || phase === 'AwaitingDecision';
   const generation = { observedGeneration: run.metadata.generation ?? 1 };
@@ -144,39 +205,24 @@ function conditionsOf(input: SummaryInput, phase: RunPhase): WantedCondition[] {
   ];
 }
 
-function serviceOf({ run, entries }: SummaryInput): NonNullable<UpgradeRunStatus['service']> {
-  const out = new Set(heldMembers(run.spec, entries).map((member) => `${member.pool}/${member.member}`));
-  const pooled = run.spec.groups.filter((group) => membersOf(group).length > 0);
-  const isOut = (name: string): boolean => recordOf(run.spec, entries, name).out;
-  const serving = pooled.filter(
-    (group) => !isOut(group.name) && membersOf(group).every((member) => !out.has(`${member.pool}/${member.member}`)),
-  );
-  const stake = groupsAtStake({ run: runOf(run), entries });
-  const database = databaseAtStake({ run: runOf(run), entries });
-  const atStake = [
-    ...(database === undefined ? [] : [`writes to the database since ${database}`]),
-    ...stake.map(({ group, since }) => `writes to ${group} since ${since}`),
-  ];
-  const handles = mergeHandles(run.spec, entries);
-  const schema = isSchemaChanged(handles) ? (handles[schemaNowKey] ?? 'unknown') : handles[schemaBeforeKey];
-  return {
-    serving: serving.map((group) => group.name),
-    ...(schema === undefined ? {} : { schema }),
-    atStake: atStake.length === 0 ? 'none' : atStake.join(', ').slice(0, 512),
-  };
-}
-
 /** Members we drained and could not put back: they stay out, and somebody is told what to do. */
-function handedOverOf({ run, entries }: SummaryInput, phase: RunPhase): { handedOver?: HandedOver[] } {
-  if (phase !== 'Failed' && phase !== 'Cancelled') return {};
+function handedOverOf({ run, entries, move }: SummaryInput, phase: RunPhase): { handedOver?: HandedOver[] } {
+  if (phase !== 'Failed' && phase !== 'Cancelled' && phase !== 'Rebuilt') return {};
   const handles = mergeHandles(run.spec, entries);
+  if (run.spec.purpose === 'Rebuild')
+    return listed([...readOnlyOf(run, handles), ...leftByRebuild(run, entries, phase)]);
+  // What was not rebuilt stands in the last rebuild.
+  if (move.kind === 'finish' && move.reason === 'Rebuilt') return {};
   const out = new Set(heldMembers(run.spec, entries).map((member) => `${member.pool}/${member.member}`));
   const lost = entries.some((entry) => entry.state === 'Failed' && entry.reason === 'JournalLost');
   const list = run.spec.groups.flatMap((group): HandedOver[] => {
     if (lost) return membersOf(group).map((member) => handOver(group.name, member, 'JournalLost', lostMessage(member)));
     const record = recordOf(run.spec, entries, group.name);
-    // A group that was only drained was put back before the end.
-    if (run.spec.purpose === 'Upgrade' && record.fate === 'Drained') return [];
+    // A group that was only drained was put back before the end, unless its pool did not take it.
+    if (run.spec.purpose === 'Upgrade' && record.fate === 'Drained')
+      return membersOf(group)
+        .filter((member) => handles[leftOutKey(member)] !== undefined)
+        .map((member) => handOver(group.name, member, 'NotServing', leftOutMessage(member)));
     return membersOf(group)
       .filter(
         (member) =>
@@ -184,7 +230,18 @@ function handedOverOf({ run, entries }: SummaryInput, phase: RunPhase): { handed
       )
       .map((member) => handOver(group.name, member, 'NotVerified', notVerifiedMessage(member)));
   });
-  return list.length === 0 ? {} : { handedOver: list.slice(0, 256) };
+  return listed([...readOnlyOf(run, handles), ...list]);
+}
+
+function listed(all: readonly HandedOver[]): { handedOver?: HandedOver[] } {
+  return all.length === 0 ? {} : { handedOver: all.slice(0, 256) };
+}
+
+/** The status of a run whose users were let in again by the one that follows it: its downtime is over. */
+export function summarizeRestored(run: UpgradeRun, restoredAt: EpochMs): UpgradeRunStatus | undefined {
+  if (run.status?.clocks === undefined) return undefined;
+  const { downtime } = computeClocks(run.spec, run.status.steps, restoredAt, restoredAt);
+  return { ...run.status, clocks: { ...run.status.clocks, downtime } };
 }
 
 /** The status of a run that has ended and has let go of one more object: nothing else changes any more. */
@@ -194,12 +251,25 @@ export function summarizeRelease(run: UpgradeRun, entries: readonly StepEntry[])
   return { ...rest, steps: [...entries], ...retainedOf(run, entries, rest.finished) };
 }
 
+/** A guard that could not be cleared: somebody has to. */
+function readOnlyOf({ spec }: UpgradeRun, handles: Handles): HandedOver[] {
+  const mode = handles[readOnlyKey];
+  const name = spec.database?.name;
+  if (name === undefined || (mode !== 'ours' && mode !== 'left')) return [];
+  const message = `the database still refuses writes: do by hand what spec.readOnly.clear of Database ${name} does`;
+  return [{ object: `database/${name}`, reason: 'ReadOnly', message }];
+}
+
 function handOver(group: string, member: MemberRef, reason: string, message: string): HandedOver {
   return { group, object: `pool/${member.pool}/${member.member}`, reason, message };
 }
 
 function notVerifiedMessage({ pool, member, workload }: MemberRef): string {
   return `${workload.kind} ${workload.name} did not pass its tests and stays out of pool ${pool}; mend it, then put ${member} back yourself`;
+}
+
+function leftOutMessage({ pool, member, workload }: MemberRef): string {
+  return `${workload.kind} ${workload.name} is as it was, but pool ${pool} did not take it back in time; put ${member} back yourself`;
 }
 
 function lostMessage({ pool, member, workload }: MemberRef): string {

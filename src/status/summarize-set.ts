@@ -2,9 +2,12 @@
 import { mergeConditions, type WantedCondition } from '../api/conditions.ts';
 import type { RunPhase, UpgradeRun } from '../api/upgrade-run.ts';
 import type { UpgradeSet, UpgradeSetPhase, UpgradeSetStatus } from '../api/upgrade-set.ts';
+import { noticeOf } from '../planner/notice.ts';
 import type { Problem } from '../planner/validate.ts';
 import type { EpochMs } from '../shared/clock.ts';
+import { formatDuration } from '../shared/duration.ts';
 import { formatInstant } from '../shared/instant.ts';
+import { phaseAfterRebuild } from './rebuilt.ts';
 import { isEnded } from './summarize-run.ts';
 
 export type SetState =
@@ -14,7 +17,13 @@ export type SetState =
   /** Another set has the group. */
   | { readonly kind: 'blocked'; readonly object: string; readonly message: string }
   /** `latest` first made; its rollback, when there is one, is `child`. */
-  | { readonly kind: 'run'; readonly run: UpgradeRun; readonly child: UpgradeRun | undefined };
+  | {
+      readonly kind: 'run';
+      readonly run: UpgradeRun;
+      readonly child: UpgradeRun | undefined;
+      /** Why no other run follows though one is asked for; empty otherwise. */
+      readonly note?: string;
+    };
 
 interface Said {
   readonly phase: UpgradeSetPhase;
@@ -53,6 +62,7 @@ export function summarizeSet(
       : { step: active.status.stepTitle }),
     ...(active?.status?.progress === undefined ? {} : { progress: active.status.progress }),
     ...(blockers.length === 0 ? {} : { blockers }),
+    ...noticeFor(state),
     ...historyOf(runs),
   };
 }
@@ -91,7 +101,7 @@ function say(set: UpgradeSet, state: SetState): Said {
         message: state.message,
       };
     case 'run':
-      return sayRun(set, state.child ?? state.run, state.run);
+      return sayRun(set, state);
   }
 }
 
@@ -111,20 +121,34 @@ const phases: Readonly<Record<RunPhase, UpgradeSetPhase>> = {
   Superseded: 'Pending',
 };
 
-function sayRun(set: UpgradeSet, active: UpgradeRun, origin: UpgradeRun): Said {
+/** Nothing more happens by itself. */
+const stalledPhases: ReadonlySet<UpgradeSetPhase> = new Set([
+  'Failed',
+  'RolledBack',
+  'CompletedWithFailures',
+  'AwaitingDecision',
+  'Cancelled',
+]);
+
+/** Before anything is touched, what holds the run is the set's own state. */
+function heldAs(phase: RunPhase, reason: string | undefined): UpgradeSetPhase {
+  if (phase !== 'Preflight') return phases[phase];
+  if (reason === 'PreflightFailed') return 'Blocked';
+  return reason === 'DryRun' ? 'Pending' : phases[phase];
+}
+
+function sayRun(set: UpgradeSet, { run: origin, child, note = '' }: Extract<SetState, { kind: 'run' }>): Said {
+  const active = child ?? origin;
   const runPhase = active.status?.phase ?? 'Planned';
   const rolling =
-    active.spec.purpose === 'Rollback' &&
-    !isEnded(runPhase) &&
-    runPhase !== 'AwaitingDecision' &&
-    runPhase !== 'Paused';
-  const phase = rolling ? 'RollingBack' : phases[runPhase];
+    active.spec.purpose !== 'Upgrade' && !isEnded(runPhase) && runPhase !== 'AwaitingDecision' && runPhase !== 'Paused';
   const condition = active.status?.conditions?.find((candidate) => candidate.type === 'Ready');
+  const phase = rolling ? 'RollingBack' : (phaseAfterRebuild(active) ?? heldAs(runPhase, condition?.reason));
   const ready = phase === 'Completed';
-  const stalled = phase === 'Failed' || phase === 'RolledBack' || phase === 'AwaitingDecision' || phase === 'Cancelled';
+  const stalled = stalledPhases.has(phase);
   const failure = origin.status?.failure;
   const why = failure !== undefined && !ready && active !== origin ? `${failure.reason}: ${failure.message}` : '';
-  const message = [why, condition?.message ?? (set.spec.dryRun ? 'planned; spec.dryRun is true' : '')]
+  const message = [why, condition?.message ?? (set.spec.dryRun ? 'planned; spec.dryRun is true' : ''), note]
     .filter((part) => part !== '')
     .join('; ');
   return {
@@ -137,11 +161,22 @@ function sayRun(set: UpgradeSet, active: UpgradeRun, origin: UpgradeRun): Said {
   };
 }
 
-/** The wording of 001-29 and 001-31, where users will notice. */
+/** For the run that is planned or under way; on the way back it no longer holds. */
+function noticeFor(state: SetState): Pick<UpgradeSetStatus, 'notice'> {
+  if (state.kind !== 'run' || state.child !== undefined || isEnded(state.run.status?.phase)) return {};
+  const { text, atRiskMs, downtime } = noticeOf(state.run.spec);
+  const down = downtime === undefined ? {} : { downtime: formatDuration(downtime.lengthMs) };
+  return { notice: { text, atRisk: formatDuration(atRiskMs), ...down } };
+}
+
+/** The wording of 001-29 and 001-31, where users will notice, and what to add (001-37, 001-38); uneven groups (001-36). */
 function loadBalanced(state: SetState, observedGeneration: number): WantedCondition[] {
   if (state.kind !== 'run') return [];
   const yes = state.run.spec.facts['loadBalanced'] === 'Yes';
-  const message = yes ? 'no interruption is expected' : (state.run.spec.facts['interruption'] ?? '');
+  const { interruption = '', topology = '' } = state.run.spec.facts;
+  const message = [yes ? 'no interruption is expected' : `${interruption}; see docs/pools.md`, topology]
+    .filter((part) => part !== '')
+    .join('; ');
   return [
     {
       type: 'LoadBalanced',

@@ -16,13 +16,14 @@ import {
   setCondition,
 } from '../../../test/conformance/database-harness.ts';
 import { cluster, context, namespace, never, operation, type Cluster } from '../../../test/conformance/scene.ts';
-import { createDatabaseDriver, type DatabaseJobDriver } from './driver.ts';
+import type { DatabaseDriver } from '../contract.ts';
+import { createDatabaseDriver } from './driver.ts';
 
 const jobOf = (verb: DatabaseVerb): DatabaseJob => ({ id: `uid-run-1/${verb}/1/${verb}`, verb, parameters: {} });
 
 interface Play {
   readonly scene: Cluster;
-  readonly driver: DatabaseJobDriver;
+  readonly driver: DatabaseDriver;
   readonly wanted: DatabaseJob;
   readonly job: Job;
 }
@@ -312,7 +313,8 @@ describe('what a Job on a database wrote (001-119, 001-120)', () => {
     play.scene.client.server.logs.set(`${namespace}/${play.job.metadata.name}-x`, log);
     return play;
   }
-  const read = ({ driver, wanted }: Play): Promise<string> => driver.readLog(context(), wanted, never);
+  const read = async ({ driver, wanted }: Play): Promise<string> =>
+    (await driver.readLog(context(), wanted, never))?.output ?? '';
 
   it('is shown without the values of its Secret, in any of their forms', async () => {
     const key = 'first-line-of-a-key\nsecond-line-of-a-key\n';

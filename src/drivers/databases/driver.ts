@@ -7,26 +7,19 @@ import type { DatabaseJob } from '../../planner/effects.ts';
 import type { DatabaseJobObservation } from '../../planner/observed.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { PauseError, RetryError, call, userClient } from '../access.ts';
-import type { DatabaseDriver, EffectOf, Operation, RunContext } from '../contract.ts';
+import type { DatabaseDriver, EffectOf, Evidence, Operation } from '../contract.ts';
+import { factsOfJob, shownEvidence } from '../jobs/job-evidence.ts';
 import { readTemplate } from '../jobs/one-shot-job.ts';
+import { tailOf } from '../jobs/pod-log.ts';
 import { podsNamedBy } from '../jobs/pod-state.ts';
+import { readRedaction } from '../jobs/redaction.ts';
 import { isControlledBy } from '../pods.ts';
 import { type Fate, fateOf, hasEnded, workerOf } from './fate.ts';
 import { actionFor, databaseJobName, databaseJobObject, isJobFor } from './job-object.ts';
-import { readRedaction, tailOf } from './redaction.ts';
 
 export interface DatabaseDriverOptions {
   readonly client: KubeClient;
   readonly logger: Logger;
-}
-
-/** A driver that also hands out what its Jobs wrote. */
-export interface DatabaseJobDriver extends DatabaseDriver {
-  /**
-   * The last 16 KiB of the log of the Job's pods, redacted; empty when there is none. Where a Secret of the Job cannot
-   * be read, a sentence that says so stands in its place.
-   */
-  readLog(context: RunContext, job: DatabaseJob, signal: AbortSignal): Promise<string>;
 }
 
 const longestMessage = 512;
@@ -37,7 +30,7 @@ const logLines = 500;
 const missingMs = 10_000;
 
 /** Jobs as the run's account, one for each id: `docs/databases.md` is the contract for what runs in them. */
-export function createDatabaseDriver({ client, logger }: DatabaseDriverOptions): DatabaseJobDriver {
+export function createDatabaseDriver({ client, logger }: DatabaseDriverOptions): DatabaseDriver {
   return {
     observe: (context, job, signal) =>
       call(`looking at Job ${databaseJobName(job)}`, signal, () =>
@@ -116,22 +109,26 @@ async function readWords(client: KubeClient, job: Job, { said, logs }: Fate, sig
   return withoutControls(redaction.redact(text)).trim();
 }
 
+/** The last 16 KiB of what its pods wrote; where a Secret of the Job cannot be read, a sentence that says so. */
 async function readLog(
   client: KubeClient,
   namespace: string,
   wanted: DatabaseJob,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Evidence | undefined> {
   const found = await find(client, { namespace, name: databaseJobName(wanted) }, wanted, signal);
-  if (found.job === undefined) return '';
-  const redaction = await readRedaction(client, found.job, signal);
-  if ('unreadable' in redaction) return withheld(redaction.unreadable);
-  const text = redaction.redact(await joinLogs(client, found, logLines, signal));
-  const bytes = Buffer.from(text);
-  if (bytes.length <= longestLog) return text;
-  // From the first whole line on, or a character may be cut in two.
-  const tail = bytes.subarray(bytes.length - longestLog).toString('utf8');
-  return tail.slice(tail.indexOf('\n') + 1).replace(/^\uFFFD+/, '');
+  if (found.job === undefined) return undefined;
+  const { job, pods } = found;
+  const title = `Job ${job.metadata.name} (${wanted.verb})`;
+  const redaction = await readRedaction(client, job, signal);
+  if ('unreadable' in redaction)
+    return {
+      title,
+      facts: factsOfJob(job, pods).filter(([name]) => name !== 'said'),
+      output: withheld(redaction.unreadable),
+    };
+  const output = await joinLogs(client, found, logLines, signal);
+  return shownEvidence({ title, facts: factsOfJob(job, pods), output }, redaction.redact, longestLog);
 }
 
 function withheld(secret: string): string {

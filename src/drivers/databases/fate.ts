@@ -23,7 +23,7 @@ export interface Fate extends Omit<DatabaseJobObservation, 'id'> {
 const nothing = { exitCode: undefined, output: {}, said: '', logs: [] };
 
 /** Verbs whose answer is their purpose. */
-const asked: ReadonlySet<DatabaseVerb> = new Set(['schemaVersion', 'backup']);
+const asked: ReadonlySet<DatabaseVerb> = new Set(['schemaVersion', 'backup', 'writeProbe']);
 
 /** @param pods those that the Job controls */
 export function fateOf(job: Job, pods: readonly Pod[], verb: DatabaseVerb): Fate {

@@ -31,13 +31,28 @@ export interface VerbAction {
 
 /** @throws TerminalError the Database has nothing for this verb: it is frozen in the run, so that waiting does not help */
 export function actionFor(database: DatabaseSpec, verb: DatabaseVerb): VerbAction {
-  const field = verb === 'verify' ? 'spec.backup.verify.job' : `spec.${verb}.job`;
-  const action = (verb === 'verify' ? database.backup?.verify : database[verb])?.job;
-  if (action !== undefined) return { field, action };
+  const { field, task } = taskFor(database, verb);
+  if (task !== undefined) return { field, action: task.job };
   throw new TerminalError(
     'InvalidObject',
     `the Database has no ${field}, and the run needs it: fill it in and start a new run`,
   );
+}
+
+function taskFor(database: DatabaseSpec, verb: DatabaseVerb): { field: string; task: { job: JobAction } | undefined } {
+  const { backup, readOnly } = database;
+  switch (verb) {
+    case 'verify':
+      return { field: 'spec.backup.verify.job', task: backup?.verify };
+    case 'setReadOnly':
+      return { field: 'spec.readOnly.set.job', task: readOnly?.set };
+    case 'clearReadOnly':
+      return { field: 'spec.readOnly.clear.job', task: readOnly?.clear };
+    case 'writeProbe':
+      return { field: 'spec.readOnly.writeProbe.job', task: readOnly?.writeProbe };
+    default:
+      return { field: `spec.${verb}.job`, task: database[verb] };
+  }
 }
 
 export interface DatabaseJobOptions extends VerbAction {

@@ -47,6 +47,20 @@ interface Case {
 
 const migrate = (job: object): Spec => ({ migrate: { job: { podTemplate: 'pg-tools', ...job } } });
 
+type JobOf = NonNullable<NonNullable<Spec>['migrate']>['job'];
+
+const readOnly = (jobs: Partial<Record<'set' | 'clear' | 'writeProbe', JobOf>>): Spec => {
+  const { set, clear, writeProbe } = jobs;
+  const one = (job: JobOf | undefined, verb: string) => ({ job: job ?? { podTemplate: 'pg-tools', args: [verb] } });
+  return {
+    readOnly: {
+      set: one(set, 'read-only'),
+      clear: one(clear, 'read-write'),
+      writeProbe: one(writeProbe, 'write-probe'),
+    },
+  };
+};
+
 const cases: Readonly<Record<string, Case>> = {
   'nothing is in the way': { want: [] },
   'there is no PodTemplate': {
@@ -90,6 +104,41 @@ const cases: Readonly<Record<string, Case>> = {
     spec: migrate({ args: ['--from=${BACKUP}'] }),
     want: [
       'VariableNotSet database/portal-db spec.migrate.job.args: ${BACKUP} has no value here: take one of VERB, OPERATION, RUN, STEP, DB_HOST, DB_PORT, DB_NAME, FROM_VERSION, TO_VERSION, FROM_SCHEMA, TO_SCHEMA, or write $${BACKUP} for the text itself',
+    ],
+  },
+  'it is made read-only by a PodTemplate that is not there': {
+    spec: readOnly({ set: { podTemplate: 'locker' } }),
+    want: [
+      'ReferenceNotFound database/portal-db spec.readOnly.set.job.podTemplate: PodTemplate locker does not exist: create it, or correct the name',
+    ],
+  },
+  'it is made writable again by a PodTemplate that is not there': {
+    spec: readOnly({ clear: { podTemplate: 'unlocker' } }),
+    want: [
+      'ReferenceNotFound database/portal-db spec.readOnly.clear.job.podTemplate: PodTemplate unlocker does not exist: create it, or correct the name',
+    ],
+  },
+  'the write probe is told of a backup, which nobody has made yet': {
+    spec: readOnly({ writeProbe: { podTemplate: 'pg-tools', args: ['probe', '${BACKUP}'] } }),
+    want: [
+      'VariableNotSet database/portal-db spec.readOnly.writeProbe.job.args: ${BACKUP} has no value here: take one of VERB, OPERATION, RUN, STEP, DB_HOST, DB_PORT, DB_NAME, FROM_VERSION, TO_VERSION, or write $${BACKUP} for the text itself',
+    ],
+  },
+  'the write probe has a password from a Secret that is not there': {
+    spec: readOnly({
+      writeProbe: {
+        podTemplate: 'pg-tools',
+        env: [{ name: 'PGPASSWORD', secretKeyRef: { name: 'portal-app', key: 'password' } }],
+      },
+    }),
+    want: [
+      'ReferenceNotFound database/portal-db spec.readOnly.writeProbe.job.env[PGPASSWORD]: Secret portal-app does not exist: create it, or correct the name',
+    ],
+  },
+  'the drill runs in a PodTemplate that is not there': {
+    spec: { drill: { job: { podTemplate: 'pg-drill', args: ['drill', '${BACKUP}'] } } },
+    want: [
+      'ReferenceNotFound database/portal-db spec.drill.job.podTemplate: PodTemplate pg-drill does not exist: create it, or correct the name',
     ],
   },
   'a minor release runs a command that nobody declared (A-10)': {

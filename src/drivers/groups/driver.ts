@@ -2,8 +2,9 @@ import { serverGroups } from '../../api/resources.ts';
 import type { ServerGroup } from '../../api/server-group.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { assertNever } from '../../shared/assert.ts';
-import { PauseError, RetryError, call } from '../access.ts';
+import { PauseError, RetryError, call, writeOn } from '../access.ts';
 import type { EffectOf, GroupDriver, Operation, RunContext } from '../contract.ts';
+import { briefList } from '../marks.ts';
 
 export interface GroupDriverOptions {
   readonly client: KubeClient;
@@ -18,11 +19,11 @@ export function createGroupDriver({ client }: GroupDriverOptions): GroupDriver {
         return { group: name, exists: group !== undefined, lockedBy: group?.status?.lock?.uid ?? '' };
       }),
     request: (operation, effect, signal) =>
-      call(`${effect.kind} of ${effect.group}`, signal, () => {
+      call(`${effect.kind} ${briefList(effect.groups)}`, signal, () => {
         switch (effect.kind) {
-          case 'LockGroup':
+          case 'LockGroups':
             return lock(client, operation, effect, signal);
-          case 'UnlockGroup':
+          case 'UnlockGroups':
             return unlock(client, operation, effect, signal);
           default:
             return assertNever(effect);
@@ -40,37 +41,48 @@ function findGroup(
   return client.find<ServerGroup>(serverGroups, { namespace, name }, signal);
 }
 
+/** Looks at all of them at once and takes one after the other, in the order given: see the driver of workloads. */
 async function lock(
   client: KubeClient,
   operation: Operation,
-  effect: EffectOf<'LockGroup'>,
+  effect: EffectOf<'LockGroups'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const group = await findGroup(client, operation, effect.group, signal);
-  if (group === undefined)
-    throw new PauseError(
-      'GroupMissing',
-      `ServerGroup ${effect.group} does not exist; create it again or abort the run`,
+  const look = (name: string): Promise<ServerGroup | undefined> => findGroup(client, operation, name, signal);
+  const take = async (name: string, group: ServerGroup | undefined): Promise<void> => {
+    if (group === undefined)
+      throw new PauseError('GroupMissing', `ServerGroup ${name} does not exist; create it again or abort the run`);
+    const holder = group.status?.lock?.uid ?? '';
+    if (holder === operation.runUID) return;
+    if (holder !== '' && holder !== effect.takeFrom) {
+      throw new RetryError(
+        'LockHeld',
+        `ServerGroup ${name} is locked by run ${group.status?.lock?.run ?? holder}; wait for it or abort it`,
+      );
+    }
+    await write(client, operation, group, { run: operation.run, uid: operation.runUID }, signal);
+  };
+  const found = await Promise.all(effect.groups.map(async (name) => ({ name, group: await look(name) })));
+  for (const { name, group } of found)
+    await writeOn(
+      group,
+      () => look(name),
+      (seen) => take(name, seen),
     );
-  const holder = group.status?.lock?.uid ?? '';
-  if (holder === operation.runUID) return;
-  if (holder !== '' && holder !== effect.takeFrom) {
-    throw new RetryError(
-      'LockHeld',
-      `ServerGroup ${effect.group} is locked by run ${group.status?.lock?.run ?? holder}; wait for it or abort it`,
-    );
-  }
-  await write(client, operation, group, { run: operation.run, uid: operation.runUID }, signal);
 }
 
 async function unlock(
   client: KubeClient,
   operation: Operation,
-  effect: EffectOf<'UnlockGroup'>,
+  effect: EffectOf<'UnlockGroups'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const group = await findGroup(client, operation, effect.group, signal);
-  if (group?.status?.lock?.uid === operation.runUID) await write(client, operation, group, null, signal);
+  const look = (name: string): Promise<ServerGroup | undefined> => findGroup(client, operation, name, signal);
+  const release = async (group: ServerGroup | undefined): Promise<void> => {
+    if (group?.status?.lock?.uid === operation.runUID) await write(client, operation, group, null, signal);
+  };
+  const found = await Promise.all(effect.groups.map(async (name) => ({ name, group: await look(name) })));
+  for (const { name, group } of found) await writeOn(group, () => look(name), release);
 }
 
 async function write(

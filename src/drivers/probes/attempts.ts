@@ -5,6 +5,7 @@
  */
 import type { Probe, ProbeAttempts, ProbeSuiteSpec } from '../../api/probe-suite.ts';
 import { formatDuration, parseDuration } from '../../shared/duration.ts';
+import type { Evidence } from '../contract.ts';
 
 /** `none`: nothing that could be judged came back. */
 export type Answer = 'pass' | 'fail' | 'none';
@@ -15,6 +16,8 @@ export interface TryResult {
   readonly message: string;
   /** No further try can change it, such as a variable without a value. */
   readonly final?: boolean;
+  /** What was asked and what came back, for the deployment log; not redacted yet. */
+  readonly evidence?: Omit<Evidence, 'title'>;
 }
 
 /** Each counts tries in a row. */

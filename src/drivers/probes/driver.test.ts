@@ -24,6 +24,23 @@ describe('probe driver', () => {
     );
   });
 
+  it('001-45: asks every probe where all answers are wanted, and fails by the first that failed', async () => {
+    const { base } = await serve((incoming, response) => {
+      response.statusCode = incoming.url === '/good' ? 200 : 500;
+      response.end();
+    });
+    const one = (name: string) => ({ name, http: { url: `${base}/${name}` } });
+    const suite = suiteOf({ attempts: { failure: 1 }, probes: [one('bad'), one('good'), one('worse')] });
+    const { seen } = await runSuite(suite, { wanted: request({}, { whole: true }) });
+    assert.deepEqual([seen.state, ...seen.results.map(({ state }) => state)], ['failed', 'failed', 'passed', 'failed']);
+    assert.match(seen.message, /^bad: /);
+    const partly = await runSuite(suite, { wanted: request({}) });
+    assert.deepEqual(
+      partly.seen.results.map(({ state }) => state),
+      ['failed', 'absent', 'absent'],
+    );
+  });
+
   it('001-71 001-72: passes when each probe passes, with captures and cookies for the later ones', async () => {
     const asked: string[] = [];
     const { base } = await serve((incoming, response) => {

@@ -3,7 +3,7 @@ import type { KubeClient } from '../../kube/types.ts';
 import type { ProbeObservation } from '../../planner/observed.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
-import type { EffectOf, Operation, ProbeDriver, RunContext } from '../contract.ts';
+import type { EffectOf, Evidence, Operation, ProbeDriver, RunContext } from '../contract.ts';
 import { ProbeNotWanted } from './not-wanted.ts';
 import { SuiteRun } from './suite-run.ts';
 
@@ -39,6 +39,10 @@ class Driver implements ProbeDriver {
 
   observe(_context: RunContext, id: string): ProbeObservation {
     return this.#runs.get(id)?.run.observe() ?? { id, state: 'absent', message: '', results: [] };
+  }
+
+  readLog(_context: RunContext, id: string): readonly Evidence[] {
+    return this.#runs.get(id)?.run.readLog() ?? [];
   }
 
   onChange(listener: (id: string) => void): void {

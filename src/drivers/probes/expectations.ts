@@ -1,9 +1,10 @@
 /** What an HTTP answer must be, and which values are kept of it. Pure. */
 import type { HttpProbe } from '../../api/probe-suite.ts';
+import type { Redactor } from '../jobs/redaction.ts';
 import { parseJson, selectJson, type JsonDocument, type Selected } from '../json-path.ts';
 import type { HttpAnswer } from '../send-http.ts';
 import { matchPattern } from './pattern.ts';
-import { fill, type Redactor, type Values } from './secrets.ts';
+import { fill, type Values } from './secrets.ts';
 import { TryEnded } from './try-ended.ts';
 
 type Expect = HttpProbe['expect'];

@@ -9,7 +9,7 @@ import type { ProbeRequest } from '../../planner/effects.ts';
 import type { ProbeObservation } from '../../planner/observed.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import { cluster, context, never, operation, type Cluster } from '../../../test/conformance/scene.ts';
-import type { ProbeDriver } from '../contract.ts';
+import type { Evidence, ProbeDriver } from '../contract.ts';
 import { createProbeDriver } from './driver.ts';
 
 const servers: Server[] = [];
@@ -60,6 +60,8 @@ export function nextChange(driver: ProbeDriver): () => Promise<void> {
 export interface Ran {
   readonly seen: ProbeObservation;
   readonly changes: readonly string[];
+  /** For the deployment log. */
+  readonly logs: readonly Evidence[];
 }
 
 interface RunOptions {
@@ -91,7 +93,7 @@ export async function runSuite(suite: ProbeSuiteSpec, options: RunOptions = {}):
     quiet = 0;
   }
   await driver.close();
-  return { seen: look(), changes };
+  return { seen: look(), changes, logs: driver.readLog(context(), wanted.id) };
 }
 
 /** The same certificate with an end in the past, signed anew: the validity is rewritten inside the DER. */

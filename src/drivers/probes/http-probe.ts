@@ -10,6 +10,9 @@ import type { TryContext } from './try-context.ts';
 import { TryEnded } from './try-ended.ts';
 
 const maxBodyBytes = 1024 * 1024;
+/** Of the body of an answer that did not pass, in the deployment log. */
+const bodyCharacters = 2_048;
+const shownHeaders = ['content-type', 'location', 'retry-after', 'server'];
 
 /** A captured value of this length or more is taken for a session, which is as good as a password. */
 const sessionLength = 16;
@@ -34,12 +37,23 @@ export async function tryHttp(probe: HttpProbe, context: TryContext): Promise<Tr
   const answer = await follow(probe, first, context);
   const judged = { answer, values, redactor: secrets.redactor };
   const mismatches = findMismatches(probe.expect, judged);
-  if (mismatches.length > 0) return { answer: 'fail', message: mismatches.slice(0, 3).join('; ') };
+  if (mismatches.length > 0)
+    return { answer: 'fail', message: mismatches.slice(0, 3).join('; '), evidence: evidenceOf(first, answer) };
   const captured = captureValues(probe.capture ?? [], judged);
-  if ('problem' in captured) return { answer: 'fail', message: captured.problem };
+  if ('problem' in captured) return { answer: 'fail', message: captured.problem, evidence: evidenceOf(first, answer) };
   for (const value of Object.values(captured.values)) if (value.length >= sessionLength) secrets.redactor.add(value);
   session.captured = { ...session.captured, ...captured.values };
   return { answer: 'pass', message: '' };
+}
+
+/** Of the headers only those that hold no session. */
+function evidenceOf({ method, url }: Sent, { status, headers, body }: HttpAnswer): NonNullable<TryResult['evidence']> {
+  const shown = shownHeaders.flatMap((name) =>
+    // What follows a question mark may be a ticket of a login.
+    (headers.get(name) ?? []).map((value) => [`header ${name}`, value.replace(/\?.*$/s, '?…')] as const),
+  );
+  const facts = [['asked', `${method} ${url.href}`] as const, ['status', String(status)] as const, ...shown];
+  return { facts, output: body.slice(0, bodyCharacters).toWellFormed() };
 }
 
 /** The last answer after the redirects that may be followed; all of them within one timeout. */

@@ -1,10 +1,11 @@
 import type { JobAction } from '../../api/common.ts';
 import { DeadlineExceeded, sleep, withDeadline } from '../../kube/deadline.ts';
 import { isAlreadyExists } from '../../kube/kube-error.ts';
-import type { Pod, PodTemplate } from '../../kube/objects.ts';
+import type { Job, Pod, PodTemplate } from '../../kube/objects.ts';
 import { jobs } from '../../kube/resources.ts';
 import type { ObjectName } from '../../kube/types.ts';
 import { parseDuration } from '../../shared/duration.ts';
+import { factsOfJob } from '../jobs/job-evidence.ts';
 import { readTemplate } from '../jobs/one-shot-job.ts';
 import { podsNamedBy } from '../jobs/pod-state.ts';
 import type { TryResult } from './attempts.ts';
@@ -18,7 +19,8 @@ import { TryEnded } from './try-ended.ts';
 const pollMs = 1_000;
 /** How much longer than the Job's own deadline its end is waited for. */
 const graceMs = 30_000;
-const logLines = 20;
+const logLines = 500;
+const shownLines = 20;
 const logCharacters = 800;
 
 /**
@@ -62,7 +64,7 @@ async function follow(action: JobAction, context: TryContext, at: ObjectName): P
     // The last by name; there is one at most.
     const pod = (await podsNamedBy(secrets.client, at, signal)).at(-1);
     const state = jobState(job, pod, action.timeout);
-    if (state.kind !== 'running') return resultOfJob(state, pod, context, at);
+    if (state.kind !== 'running') return resultOfJob(state, { job, pod }, context, at);
     if (clock.monotonic() >= endsAt) {
       await remove(context, at);
       return { answer: 'none', message: `Job ${at.name} did not end within ${action.timeout}` };
@@ -73,29 +75,36 @@ async function follow(action: JobAction, context: TryContext, at: ObjectName): P
 
 async function resultOfJob(
   state: Exclude<JobState, { kind: 'running' }>,
-  pod: Pod | undefined,
+  { job, pod }: { readonly job: Job; readonly pod: Pod | undefined },
   context: TryContext,
   at: ObjectName,
 ): Promise<TryResult> {
+  const output = await logOf(pod, context);
+  const facts = [['Job', at.name] as const, ...factsOfJob(job, pod === undefined ? [] : [pod])];
+  const evidence = { facts, output };
   switch (state.kind) {
     case 'passed':
-      return { answer: 'pass', message: '' };
+      return { answer: 'pass', message: '', evidence };
     case 'silent':
       if (!state.isOver) await remove(context, at);
-      return { answer: 'none', message: `Job ${at.name}: ${state.message}` };
+      return { answer: 'none', message: `Job ${at.name}: ${state.message}`, evidence };
     case 'exited':
-      return { answer: 'fail', message: `Job ${at.name}: ${state.message}${await logOf(pod, context)}` };
+      return { answer: 'fail', message: `Job ${at.name}: ${state.message}${endOfLog(output)}`, evidence };
   }
 }
 
-/** The last lines of the log, for whoever reads the verdict; its absence does not change it. */
+/** Redacted; its absence does not change the verdict. */
 async function logOf(pod: Pod | undefined, { secrets, signal }: TryContext): Promise<string> {
   if (pod === undefined) return '';
   const at = { namespace: secrets.namespace, name: pod.metadata.name };
   const container = pod.spec.containers[0]?.name;
   const options = { tailLines: logLines, ...(container === undefined ? {} : { container }) };
-  const log = await secrets.client.podLog(at, options, signal).catch(() => '');
-  const lines = secrets.redactor.redact(log).trim().split('\n').slice(-logLines).join('\n');
+  return secrets.redactor.redact(await secrets.client.podLog(at, options, signal).catch(() => ''));
+}
+
+/** The last lines, for whoever reads the verdict. */
+function endOfLog(log: string): string {
+  const lines = log.trim().split('\n').slice(-shownLines).join('\n');
   if (lines === '') return '';
   return `; log: ${lines.length <= logCharacters ? lines : `…${lines.slice(-logCharacters)}`}`;
 }

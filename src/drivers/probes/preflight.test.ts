@@ -13,7 +13,7 @@ async function problemsOf(spec: object, known: readonly string[] = [], scene = c
     metadata: { name: 'web' },
     spec: suiteOf(spec),
   } as const;
-  const problems = await findProbeProblems({ suite, known, client: scene.client, context: context() }, never);
+  const problems = await findProbeProblems({ suite, known, ...scene, context: context() }, never);
   return problems.map(({ reason, object, field, message }) => `${reason} ${object} ${field}: ${message}`);
 }
 

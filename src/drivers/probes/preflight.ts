@@ -6,7 +6,9 @@ import { isForbidden } from '../../kube/kube-error.ts';
 import { secrets } from '../../kube/resources.ts';
 import type { KubeClient, KubeObject, Resource } from '../../kube/types.ts';
 import type { Problem } from '../../planner/validate.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { userClient } from '../access.ts';
+import { evaluateCel } from '../cel.ts';
 import type { RunContext } from '../contract.ts';
 import { jsonPathProblem } from '../json-path.ts';
 import { podTemplates } from './job-object.ts';
@@ -18,11 +20,12 @@ export interface ProbePreflight {
   readonly known: readonly string[];
   readonly client: KubeClient;
   readonly context: RunContext;
+  readonly clock: Clock;
 }
 
 /** Problems in the order of the suite; an API server that does not answer throws. */
 export async function findProbeProblems(
-  { suite, known, client, context }: ProbePreflight,
+  { suite, known, client, context, clock }: ProbePreflight,
   signal: AbortSignal,
 ): Promise<Problem[]> {
   const object = `probesuite/${suite.metadata.name}`;
@@ -33,11 +36,27 @@ export async function findProbeProblems(
     );
     return [...textFaults(probe), ...live.flat()];
   });
-  const faults = [...(await Promise.all(lookups)).flat(), ...variableFaults(suite, known)];
+  const faults = [
+    ...(await Promise.all(lookups)).flat(),
+    ...(await expressionFaults(suite, clock, signal)),
+    ...variableFaults(suite, known),
+  ];
   return faults.map((fault) => ({ object, ...fault }));
 }
 
 type Fault = Omit<Problem, 'object'>;
+
+/** Expressions that cannot be read as CEL, one thread after the other. */
+async function expressionFaults({ spec }: ProbeSuite, clock: Clock, signal: AbortSignal): Promise<Fault[]> {
+  const faults: Fault[] = [];
+  for (const { name, resource } of spec.probes) {
+    if (resource === undefined) continue;
+    const outcome = await evaluateCel(resource.expression, undefined, { clock, signal });
+    if (outcome.kind === 'malformed')
+      faults.push(...invalid(`spec.probes[${name}].resource.expression`, resource.expression, outcome.why));
+  }
+  return faults;
+}
 
 /** Paths and expressions that cannot be read. */
 function textFaults({ name, http }: Probe): Fault[] {
@@ -154,13 +173,13 @@ function whyUnset(name: string, probes: readonly Probe[]): string {
 }
 
 /** The texts of a probe in which variables are expanded. */
-function textsOf({ http, tcp, tls, job }: Probe): string[] {
+function textsOf({ http, tcp, tls, job, resource }: Probe): string[] {
   const { url = '', body = '', headers = [], env = [], expect } = http ?? {};
   const wanted = [...(expect?.json ?? []), ...(expect?.header ?? [])].map(({ equals = '' }) => equals);
   const parts = (expect?.header ?? []).map(({ contains = '' }) => contains);
   const values = [...env, ...(job?.env ?? [])].map(({ value = '' }) => value);
   return [
-    ...[url, body, expect?.body?.contains ?? '', tcp?.host ?? '', tls?.host ?? ''],
+    ...[url, body, expect?.body?.contains ?? '', tcp?.host ?? '', tls?.host ?? '', resource?.name ?? ''],
     ...headers.map(({ value }) => value),
     ...[...wanted, ...parts, ...values, ...(job?.command ?? []), ...(job?.args ?? [])],
   ];

@@ -3,38 +3,10 @@ import { expand } from '../../api/variables.ts';
 import { KubeError } from '../../kube/kube-error.ts';
 import { secrets } from '../../kube/resources.ts';
 import type { KubeClient } from '../../kube/types.ts';
+import type { Redactor } from '../jobs/redaction.ts';
 import { TryEnded } from './try-ended.ts';
 
 export type Values = Readonly<Record<string, string>>;
-
-const shownCharacters = 120;
-
-/** Values that no message may show. One for each run of a suite. */
-export class Redactor {
-  readonly #forms = new Set<string>();
-
-  add(value: string): void {
-    if (value === '') return;
-    const json = JSON.stringify(value).slice(1, -1);
-    const base64 = Buffer.from(value).toString('base64');
-    for (const form of [value, value.trim(), json, encodeURIComponent(value), base64, base64.replace(/=+$/, '')])
-      if (form !== '') this.#forms.add(form);
-  }
-
-  redact(text: string): string {
-    // Longest first: a value that is a part of another one must not leave the rest of it standing.
-    const forms = [...this.#forms].toSorted((a, b) => b.length - a.length);
-    return forms.reduce((shown, form) => shown.replaceAll(form, '***'), text);
-  }
-
-  /** Text of somebody else, quoted for a message: redacted before it is cut, or half a secret would remain. */
-  show(text: string): string {
-    const shown = this.redact(text);
-    return shown.length <= shownCharacters
-      ? JSON.stringify(shown)
-      : `${JSON.stringify(shown.slice(0, shownCharacters))}…`;
-  }
-}
 
 export interface SecretReader {
   readonly client: KubeClient;
@@ -61,7 +33,7 @@ export async function readSecret(
   const encoded = secret.data?.[ref.key];
   if (encoded === undefined) throw new TryEnded('none', `Secret ${ref.name} has no key "${ref.key}"`);
   const value = Buffer.from(encoded, 'base64').toString('utf8');
-  reader.redactor.add(value);
+  reader.redactor.addFromSecret(ref.key, value);
   return value;
 }
 

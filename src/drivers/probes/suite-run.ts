@@ -5,10 +5,12 @@ import type { ProbeRequest } from '../../planner/effects.ts';
 import type { ProbeObservation, ProbeState } from '../../planner/observed.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { userClient } from '../access.ts';
-import type { Operation } from '../contract.ts';
+import type { Evidence, Operation } from '../contract.ts';
+import { shownEvidence } from '../jobs/job-evidence.ts';
+import { Redactor } from '../jobs/redaction.ts';
 import { count, decideVerdict, noTries, rulesOf, type TryResult } from './attempts.ts';
 import { resolveParameters } from './parameters.ts';
-import { Redactor, type SecretReader, type Values } from './secrets.ts';
+import type { SecretReader, Values } from './secrets.ts';
 import { newSession, type Session } from './session.ts';
 import { tryEverywhere } from './try-probe.ts';
 
@@ -29,6 +31,7 @@ interface Outcome {
 }
 
 const longestMessage = 2_000;
+const longestOutput = 16_384;
 
 /** One run of a suite from its first probe to its verdict. */
 export class SuiteRun {
@@ -37,6 +40,7 @@ export class SuiteRun {
   readonly #parameters: Values;
   readonly #sessions = new Map<string, Session>();
   readonly #results: { probe: string; state: ProbeState; message: string }[];
+  readonly #evidence = new Map<string, Omit<Evidence, 'title'>>();
   #state: ProbeState = 'running';
   #message = '';
 
@@ -59,6 +63,16 @@ export class SuiteRun {
       message: this.#message,
       results: this.#results.map((result) => ({ ...result })),
     };
+  }
+
+  /** Of the last try of each probe: what a Job wrote, and whatever did not pass. */
+  readLog(): readonly Evidence[] {
+    return [...this.#evidence].map(([probe, evidence]) => {
+      const { state = 'absent', message = '' } = this.#results.find((result) => result.probe === probe) ?? {};
+      const facts = [['verdict', state] as const, ...(message === '' ? [] : [['message', message] as const])];
+      const whole = { title: `probe ${probe}`, facts: [...facts, ...evidence.facts], output: evidence.output };
+      return shownEvidence(whole, (text) => this.#secrets.redactor.redact(text), longestOutput);
+    });
   }
 
   get isOver(): boolean {
@@ -87,13 +101,17 @@ export class SuiteRun {
 
   async #runProbes(): Promise<Outcome> {
     const warnings: string[] = [];
+    const broken: Outcome[] = [];
     for (const [index, probe] of this.#options.suite.probes.entries()) {
       const { kind, message } = await this.#runProbe(probe, index);
       if (kind === 'passed') continue;
       const told = `${probe.name}: ${message}${probe.remedy === undefined ? '' : `; ${probe.remedy}`}`;
-      if (probe.severity !== 'Warn') return { kind, message: told };
-      warnings.push(told);
+      if (probe.severity === 'Warn') warnings.push(told);
+      else if (this.#options.request.whole === true) broken.push({ kind, message: told });
+      else return { kind, message: told };
     }
+    const worst = broken.find(({ kind }) => kind === 'failed') ?? broken[0];
+    if (worst !== undefined) return worst;
     return { kind: 'passed', message: warnings.length === 0 ? '' : `warned: ${warnings.join('; ')}` };
   }
 
@@ -106,6 +124,7 @@ export class SuiteRun {
       const triedAt = clock.monotonic();
       const last = await this.#try(probe, attempt, rules.deadlineMs - (triedAt - startedAt));
       signal.throwIfAborted();
+      this.#keep(probe, last);
       tally = count(tally, last.answer);
       // A try that took longer than the interval is followed by the next one at once.
       const nextAt = Math.max(clock.monotonic(), triedAt + rules.intervalMs);
@@ -119,6 +138,12 @@ export class SuiteRun {
       await sleep(clock, nextAt - clock.monotonic(), signal);
       signal.throwIfAborted();
     }
+  }
+
+  /** A test that has passed at last needs no explanation; what a Job wrote is kept whatever it said. */
+  #keep({ name, job }: Probe, { answer, evidence }: TryResult): void {
+    if (answer === 'pass' && job === undefined) this.#evidence.delete(name);
+    else this.#evidence.set(name, evidence ?? { facts: [], output: '' });
   }
 
   #try(probe: Probe, attempt: number, leftMs: number): Promise<TryResult> {

@@ -7,6 +7,7 @@ import type { TryResult } from './attempts.ts';
 import { tryHttp } from './http-probe.ts';
 import { tryJob } from './job-probe.ts';
 import { resultOf } from './network.ts';
+import { tryResource } from './resource-probe.ts';
 import type { SecretReader, Values } from './secrets.ts';
 import type { Session } from './session.ts';
 import { findTargets } from './targets.ts';
@@ -33,6 +34,7 @@ export async function tryEverywhere(round: Round, signal: AbortSignal): Promise<
   const { secrets, request, probe } = round;
   const deadline = formatDuration(round.deadlineMs);
   try {
+    let passed: TryResult['evidence'];
     const targets = await findTargets({ ...secrets, scope: request.scope, workloads: request.workloads }, signal);
     for (const target of targets) {
       const session = round.sessionOf(target.key);
@@ -41,8 +43,9 @@ export async function tryEverywhere(round: Round, signal: AbortSignal): Promise<
       const result = await tryProbe(probe, { ...round, name, values, target, session, signal }, deadline);
       if (result.answer !== 'pass')
         return target.name === '' ? result : { ...result, message: `${result.message} (pod ${target.name})` };
+      passed = result.evidence;
     }
-    return { answer: 'pass', message: '' };
+    return { answer: 'pass', message: '', ...(passed === undefined ? {} : { evidence: passed }) };
   } catch (error) {
     return resultOf(error, deadline);
   }
@@ -54,8 +57,9 @@ async function tryProbe(probe: Probe, context: TryContext, deadline: string): Pr
     if (probe.tcp !== undefined) return await tryTcp(probe.tcp, context);
     if (probe.tls !== undefined) return await tryTls(probe.tls, context);
     if (probe.job !== undefined) return await tryJob(probe.job, context);
+    if (probe.resource !== undefined) return await tryResource(probe.resource, context);
   } catch (error) {
-    const own = (probe.http ?? probe.tcp ?? probe.tls ?? probe.job)?.timeout ?? deadline;
+    const own = (probe.http ?? probe.tcp ?? probe.tls ?? probe.job ?? probe.resource)?.timeout ?? deadline;
     return resultOf(error, context.signal.aborted ? deadline : own);
   }
   return { answer: 'none', message: 'this version knows no probe of this kind', final: true };

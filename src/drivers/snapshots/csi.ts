@@ -14,6 +14,7 @@ import type { EffectOf, Operation, SnapshotDriver } from '../contract.ts';
 import { operationMark, ownLabels, pointer, runLabel } from '../marks.ts';
 import { describeManifest } from './manifest.ts';
 import { observeRestore, observeSnapshot } from './observe.ts';
+import { keepClaimsVolume, replaceClaim } from './replace.ts';
 import { claimAnnotation, reattachVolume, reclaimPolicyAnnotation, restoreClaim } from './restore.ts';
 
 export interface SnapshotDriverOptions {
@@ -65,6 +66,10 @@ function perform(
       return restoreClaim(client, operation, effect, signal);
     case 'ReattachVolume':
       return reattachVolume(client, operation, effect, signal);
+    case 'KeepVolume':
+      return keepClaimsVolume(client, operation, effect, signal);
+    case 'ReplaceClaim':
+      return replaceClaim(client, operation, effect, signal);
     case 'ReleaseRetained':
       return releaseRetained(client, operation, effect, signal);
     default:

@@ -68,7 +68,7 @@ async function needVerified(
 }
 
 /** The volume survives its claim, and says whose it was. The server's answer is read, not assumed. */
-async function keepVolume(
+export async function keepVolume(
   client: KubeClient,
   operation: Operation,
   before: ClaimManifest,
@@ -140,7 +140,7 @@ function patchVolume(
   );
 }
 
-async function deleteUnused(
+export async function deleteUnused(
   as: KubeClient,
   operation: Operation,
   claim: PersistentVolumeClaim,
@@ -161,7 +161,7 @@ async function deleteUnused(
 }
 
 /** A name taken meanwhile is not an error here: the next look tells whose claim it is. */
-async function createClaim(
+export async function createClaim(
   as: KubeClient,
   operation: Operation,
   claim: PersistentVolumeClaim,
@@ -175,7 +175,11 @@ async function createClaim(
   }
 }
 
-function claimLike(operation: Operation, before: ClaimManifest, marks: Record<string, string>): PersistentVolumeClaim {
+export function claimLike(
+  operation: Operation,
+  before: ClaimManifest,
+  marks: Record<string, string>,
+): PersistentVolumeClaim {
   const { accessModes, storageClassName, volumeMode, volumeAttributesClassName } = before.spec;
   return {
     apiVersion: 'v1',

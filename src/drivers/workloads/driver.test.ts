@@ -159,6 +159,38 @@ describe('workload driver: observe', () => {
     assert.equal((await look(scene)).pods[0]?.trouble, 'CrashLoopBackOff: back-off 5m');
   });
 
+  it('takes the word of a StatefulSet for its pods, those on their way out among them', async () => {
+    const scene = cluster();
+    const set = seedStatefulSet(scene, 'web-1', { replicas: 2 });
+    const rolledOutAt = async (replicas: number, counts: StatefulSet['status']): Promise<boolean | undefined> => {
+      const status = { observedGeneration: 1, ...counts };
+      scene.client.seed(statefulSets, { ...set, spec: { ...set.spec, replicas }, status });
+      return (await driverOf(scene).observeObject(context(), web1, never)).rolledOut;
+    };
+    const all = { replicas: 2, readyReplicas: 2, updatedReplicas: 2 };
+    const cases: Readonly<Record<string, [replicas: number, counts: StatefulSet['status'], want: boolean]>> = {
+      'every pod is ready and new': [2, all, true],
+      'one is not ready': [2, { ...all, readyReplicas: 1 }, false],
+      'one is of the template before, or on its way out': [2, { ...all, updatedReplicas: 1 }, false],
+      'one too many is there': [2, { ...all, replicas: 3 }, false],
+      'its controller has not looked yet': [2, { ...all, observedGeneration: 0 }, false],
+      'it is to have none, and one is on its way out': [0, { replicas: 1 }, false],
+      'it is to have none, and has none': [0, { replicas: 0 }, true],
+    };
+    for (const [name, [replicas, counts, want]] of Object.entries(cases))
+      assert.equal(await rolledOutAt(replicas, counts), want, name);
+  });
+
+  it('asks for no list where the object is enough, and does not take the word of a Deployment', async () => {
+    const scene = cluster();
+    seedDeployment(scene);
+    const verbs: string[] = [];
+    scene.client.server.interceptors.push(({ verb }) => void verbs.push(verb));
+    const seen = await driverOf(scene).observeObject(context(), web2, never);
+    assert.equal(seen.rolledOut, undefined, 'it does not count those on their way out');
+    assert.deepEqual(verbs, ['get']);
+  });
+
   it('says that a missing workload does not exist', async () => {
     assert.equal((await look(cluster())).exists, false);
   });
@@ -169,16 +201,47 @@ describe('workload driver: locks and scale', () => {
     const scene = cluster();
     seedStatefulSet(scene);
     const driver = driverOf(scene);
-    await driver.request(operation(), { kind: 'LockWorkload', workload: web1 }, never);
+    await driver.request(operation(), { kind: 'LockWorkloads', workloads: [web1] }, never);
     assert.equal((await look(scene)).lockedBy, 'uid-run-1');
     const other = { ...operation(), run: 'other', runUID: 'uid-run-2', operation: 'uid-run-2/g1/1' };
-    await assert.rejects(driver.request(other, { kind: 'LockWorkload', workload: web1 }, never), RetryError);
-    await driver.request(other, { kind: 'UnlockWorkload', workload: web1 }, never);
+    await assert.rejects(driver.request(other, { kind: 'LockWorkloads', workloads: [web1] }, never), RetryError);
+    await driver.request(other, { kind: 'UnlockWorkloads', workloads: [web1] }, never);
     assert.equal((await look(scene)).lockedBy, 'uid-run-1', 'only the holder unlocks');
-    await driver.request(other, { kind: 'LockWorkload', workload: web1, takeFrom: 'uid-run-1' }, never);
+    await driver.request(other, { kind: 'LockWorkloads', workloads: [web1], takeFrom: 'uid-run-1' }, never);
     assert.equal((await look(scene)).lockedBy, 'uid-run-2');
-    await driver.request(other, { kind: 'UnlockWorkload', workload: web1 }, never);
+    await driver.request(other, { kind: 'UnlockWorkloads', workloads: [web1] }, never);
     assert.equal((await look(scene)).lockedBy, '');
+  });
+
+  it('locks one after the other, up to the one that another run holds, and takes up again where it was stopped', async () => {
+    const scene = cluster();
+    const names = ['web-a', 'web-b', 'web-c'];
+    for (const name of names) seedStatefulSet(scene, name);
+    const workloads = names.map((name) => ({ kind: 'StatefulSet', name }) as const);
+    const driver = driverOf(scene);
+    const other = { ...operation(), run: 'other', runUID: 'uid-run-2', operation: 'uid-run-2/g1/1' };
+    await driver.request(other, { kind: 'LockWorkloads', workloads: workloads.slice(1, 2) }, never);
+    await assert.rejects(driver.request(operation(), { kind: 'LockWorkloads', workloads }, never), RetryError);
+    const holders = (): (string | undefined)[] =>
+      scene.client.all(statefulSets).map(({ metadata }) => metadata.annotations?.['belay.dev/lock']);
+    assert.deepEqual(holders(), ['uid-run-1', 'uid-run-2', undefined], 'nothing after the refusal');
+    await driver.request(other, { kind: 'UnlockWorkloads', workloads }, never);
+    await driver.request(operation(), { kind: 'LockWorkloads', workloads }, never);
+    assert.deepEqual(holders(), ['uid-run-1', 'uid-run-1', 'uid-run-1']);
+  });
+
+  it('looks again where somebody wrote something else in between, and locks it then', async () => {
+    const scene = cluster();
+    seedStatefulSet(scene);
+    scene.client.server.interceptors.push((call) => {
+      if (call.verb !== 'mergePatch') return;
+      scene.client.server.interceptors.length = 0;
+      const set = setOf(scene);
+      scene.client.seed(statefulSets, { ...set, metadata: { ...set.metadata, labels: { team: 'shop' } } });
+    });
+    await driverOf(scene).request(operation(), { kind: 'LockWorkloads', workloads: [web1] }, never);
+    const { labels, annotations } = setOf(scene).metadata;
+    assert.deepEqual([labels, annotations?.['belay.dev/lock']], [{ team: 'shop' }, 'uid-run-1']);
   });
 
   it('lets the later of two locks fail when both saw the workload free', async () => {
@@ -194,7 +257,7 @@ describe('workload driver: locks and scale', () => {
       });
     });
     await assert.rejects(
-      driverOf(scene).request(operation(), { kind: 'LockWorkload', workload: web1 }, never),
+      driverOf(scene).request(operation(), { kind: 'LockWorkloads', workloads: [web1] }, never),
       RetryError,
     );
   });

@@ -1,15 +1,14 @@
-import { isConflict } from '../../kube/kube-error.ts';
 import { controllerRevisions, secrets } from '../../kube/resources.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { assertNever } from '../../shared/assert.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { RetryError, call, userClient } from '../access.ts';
-import type { EffectOf, Operation, WorkloadDriver } from '../contract.ts';
-import { lockAnnotation, operationMark } from '../marks.ts';
-import { type Workload, findWorkload, resourceOf } from '../pods.ts';
-import { observeWorkload } from './observe.ts';
+import { call, userClient } from '../access.ts';
+import type { Operation, WorkloadDriver } from '../contract.ts';
+import { lockWorkloads, unlockWorkloads } from './locks.ts';
+import { observeObject, observeWorkload } from './observe.ts';
+import { observeReboot, requestReboot, resetWorkload } from './rebuild.ts';
 import { applySettings, observeSettings, restoreSettings, saveSettings } from './settings.ts';
-import { applyImages, deletePods, needWorkload, restoreTemplate, saveRevision, scale } from './template.ts';
+import { applyImages, deletePods, restoreTemplate, saveRevision, scale } from './template.ts';
 
 export interface WorkloadDriverOptions {
   readonly client: KubeClient;
@@ -24,6 +23,10 @@ export function createWorkloadDriver({ client, logger }: WorkloadDriverOptions):
     observe: (context, workload, signal) =>
       call(`looking at ${workload.kind}/${workload.name}`, signal, () =>
         observeWorkload(userClient(client, context), context, workload, signal),
+      ),
+    observeObject: (context, workload, signal) =>
+      call(`looking at ${workload.kind}/${workload.name}`, signal, () =>
+        observeObject(userClient(client, context), context, workload, signal),
       ),
     observeSaved: (context, saved, signal) =>
       call('looking for saved templates and settings', signal, async () => {
@@ -40,6 +43,8 @@ export function createWorkloadDriver({ client, logger }: WorkloadDriverOptions):
       }),
     observeSettings: (context, changes, signal) =>
       call('looking at settings', signal, () => observeSettings(userClient(client, context), context, changes, signal)),
+    observeReboot: (context, reboot, signal) =>
+      call(`looking at the reboot of ${reboot.server}`, signal, () => observeReboot(client, context, reboot, signal)),
     request: (operation, effect, signal) =>
       call(describe(effect), signal, async () => {
         logger.debug('Requesting a change of a workload', { effect: effect.kind, operation: operation.operation });
@@ -54,10 +59,10 @@ function describe(effect: WorkloadEffect): string {
 
 function perform(client: KubeClient, operation: Operation, effect: WorkloadEffect, signal: AbortSignal): Promise<void> {
   switch (effect.kind) {
-    case 'LockWorkload':
-      return lock(client, operation, effect, signal);
-    case 'UnlockWorkload':
-      return unlock(client, operation, effect, signal);
+    case 'LockWorkloads':
+      return lockWorkloads(client, operation, effect, signal);
+    case 'UnlockWorkloads':
+      return unlockWorkloads(client, operation, effect, signal);
     case 'ScaleWorkload':
       return scale(client, operation, effect, signal);
     case 'DeletePods':
@@ -74,64 +79,11 @@ function perform(client: KubeClient, operation: Operation, effect: WorkloadEffec
       return applySettings(client, operation, effect, signal);
     case 'RestoreSettings':
       return restoreSettings(client, operation, effect, signal);
+    case 'ResetWorkload':
+      return resetWorkload(client, operation, effect, signal);
+    case 'RebootServer':
+      return requestReboot(client, operation, effect.request, signal);
     default:
       return assertNever(effect);
-  }
-}
-
-async function lock(
-  client: KubeClient,
-  operation: Operation,
-  effect: EffectOf<'LockWorkload'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const workload = await needWorkload(client, operation, effect.workload, signal);
-  const holder = workload.metadata.annotations?.[lockAnnotation] ?? '';
-  if (holder === operation.runUID) return;
-  if (holder !== '' && holder !== effect.takeFrom) {
-    throw new RetryError(
-      'LockHeld',
-      `${effect.workload.kind}/${effect.workload.name} is locked by the run with UID ${holder}; wait for it or abort it`,
-    );
-  }
-  await annotate(
-    client,
-    effect.workload,
-    workload,
-    { [lockAnnotation]: operation.runUID, ...operationMark(operation) },
-    signal,
-  );
-}
-
-async function unlock(
-  client: KubeClient,
-  operation: Operation,
-  effect: EffectOf<'UnlockWorkload'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const workload = await findWorkload(client, operation.namespace, effect.workload, signal);
-  if (workload?.metadata.annotations?.[lockAnnotation] !== operation.runUID) return;
-  await annotate(client, effect.workload, workload, { [lockAnnotation]: null, ...operationMark(operation) }, signal);
-}
-
-async function annotate(
-  client: KubeClient,
-  ref: EffectOf<'LockWorkload'>['workload'],
-  workload: Workload,
-  annotations: Record<string, string | null>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { namespace = '', name, resourceVersion } = workload.metadata;
-  try {
-    await client.mergePatch<Workload>(
-      resourceOf(ref),
-      { namespace, name },
-      { metadata: { resourceVersion, annotations } },
-      { signal },
-    );
-  } catch (error) {
-    if (isConflict(error))
-      throw new RetryError('Conflict', `${ref.kind}/${ref.name} changed meanwhile`, { cause: error });
-    throw error;
   }
 }

@@ -8,6 +8,7 @@ import {
   absentWorkload,
   type ClaimObservation,
   type PodObservation,
+  type WorkloadObject,
   type WorkloadObservation,
 } from '../../planner/observed.ts';
 import type { RunContext } from '../contract.ts';
@@ -33,6 +34,28 @@ export async function observeWorkload(
     observeClaims(client, context, workload, signal),
     isAutoscaled(client, context.namespace, ref, signal),
   ]);
+  const object = describeObject(ref, workload);
+  return {
+    ...object,
+    rolledOut: object.current && isRolledOut(ref, workload, owned, object.replicas),
+    pods: owned.pods.map(describePod),
+    autoscaled,
+    claims,
+  };
+}
+
+/** The workload by itself. */
+export async function observeObject(
+  client: KubeClient,
+  context: RunContext,
+  ref: WorkloadRef,
+  signal: AbortSignal,
+): Promise<WorkloadObject> {
+  const workload = await findWorkload(client, context.namespace, ref, signal);
+  return workload === undefined ? absentWorkload(ref) : describeObject(ref, workload);
+}
+
+function describeObject(ref: WorkloadRef, workload: Workload): WorkloadObject {
   const replicas = workload.spec.replicas ?? 1;
   const current = (workload.status?.observedGeneration ?? 0) >= (workload.metadata.generation ?? 0);
   return {
@@ -41,17 +64,25 @@ export async function observeWorkload(
     exists: true,
     current,
     replicas,
-    pods: owned.pods.map(describePod),
     images: imagesOf(workload.spec.template.spec),
     templateHash: templateHash(workload),
-    rolledOut: current && isRolledOut(ref, workload, owned, replicas),
+    ...(ref.kind === 'StatefulSet' ? { rolledOut: current && countsAsRolledOut(workload, replicas) } : {}),
     lockedBy: workload.metadata.annotations?.[lockAnnotation] ?? '',
-    autoscaled,
-    claims,
     reconcilers: reconcilersOf(workload),
     lastWriter: lastWriterOf(workload),
     operation: workload.metadata.annotations?.[operationAnnotation] ?? '',
   };
+}
+
+/**
+ * By its own counts. Of a StatefulSet `replicas` counts pods that are on their way out as well, and `updatedReplicas`
+ * does not; a Deployment forgets those that are on their way out, so only its pods tell.
+ */
+function countsAsRolledOut({ status }: Workload, replicas: number): boolean {
+  if (replicas === 0) return (status?.replicas ?? 0) === 0;
+  return (
+    status?.replicas === replicas && status.updatedReplicas === replicas && (status.readyReplicas ?? 0) === replicas
+  );
 }
 
 export function templateHash(workload: Workload): string {
@@ -76,6 +107,7 @@ function describePod(pod: Pod): PodObservation {
     images: imagesOf(pod.spec),
     trouble: troubleOf(pod).slice(0, maxTroubleLength),
     address: pod.status?.podIP ?? '',
+    ...(pod.spec.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
   };
 }
 
@@ -115,7 +147,7 @@ function isRolledOut(ref: WorkloadRef, workload: Workload, owned: WorkloadPods, 
 }
 
 /** A cluster without the autoscaling API has no autoscaler. */
-async function isAutoscaled(
+export async function isAutoscaled(
   client: KubeClient,
   namespace: string,
   ref: WorkloadRef,
@@ -131,7 +163,8 @@ async function isAutoscaled(
   }
 }
 
-async function observeClaims(
+/** Those of its pods. */
+export async function observeClaims(
   client: KubeClient,
   context: RunContext,
   workload: Workload,

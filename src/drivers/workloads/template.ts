@@ -17,7 +17,7 @@ import {
 } from '../marks.ts';
 import { type Workload, findWorkload, podsOf, resourceOf } from '../pods.ts';
 import { imageOwners, imagesOwnedBy, reconcilersOf } from './managers.ts';
-import { observeWorkload, replicasBeforeAnnotation } from './observe.ts';
+import { isAutoscaled, observeClaims, replicasBeforeAnnotation } from './observe.ts';
 import type { WorkloadRef } from '../../planner/effects.ts';
 
 /** Who owned an image before the run took it, as "container=manager,manager;…". */
@@ -60,8 +60,8 @@ export async function scale(
   const now = workload.spec.replicas ?? 1;
   if (now === effect.replicas) return;
   // A running autoscaler chose this count; only zero suspends it and only zero wakes nothing.
-  if (now > 0 && effect.replicas > 0 && (await observeWorkload(client, operation, effect.workload, signal)).autoscaled)
-    return;
+  const isRunning = now > 0 && effect.replicas > 0;
+  if (isRunning && (await isAutoscaled(client, operation.namespace, effect.workload, signal))) return;
   const before = effect.replicas === 0 ? String(now) : workload.metadata.annotations?.[replicasBeforeAnnotation];
   const annotations = {
     ...operationMark(operation),
@@ -115,15 +115,17 @@ export async function saveRevision(
   signal: AbortSignal,
 ): Promise<void> {
   const at = { namespace: operation.namespace, name: effect.revision };
-  const existing = await client.find(controllerRevisions, at, signal);
+  const [existing, workload] = await Promise.all([
+    client.find(controllerRevisions, at, signal),
+    needWorkload(client, operation, effect.workload, signal),
+  ]);
   if (existing !== undefined) return requireOurs(existing, operation);
-  const workload = await needWorkload(client, operation, effect.workload, signal);
-  const seen = await observeWorkload(client, operation, effect.workload, signal);
+  const claims = await observeClaims(client, operation, workload, signal);
   const data: SavedTemplate = {
     kind: effect.workload.kind,
     name: effect.workload.name,
-    replicas: seen.replicas,
-    claims: seen.claims.map((claim) => claim.claim),
+    replicas: workload.spec.replicas ?? 1,
+    claims: claims.map(({ claim }) => claim),
     template: workload.spec.template,
   };
   const revision: ControllerRevision = {

@@ -45,6 +45,15 @@ function addDowntime(rows: Rows, input: ProcedureInput, first: RunGroup, others:
     if (isPooled(group)) rows.drain(group, { id: `${prefix}-drain`, number: '6', interrupts: true });
     rows.stop(group, { id: `${prefix}-stop`, number: isPooled(group) ? '6a' : '6', interrupts: true });
   }
+  if (input.database?.readOnly === true)
+    rows.list.add({
+      id: 'read-only',
+      number: '5.1',
+      title: 'Make the database read-only',
+      action: 'SetGuard',
+      undo: 'ClearGuard',
+      interrupts: true,
+    });
   addBackup(rows, input, { id: 'backup-last', number: '5a', title: 'Back up the database while nobody writes' });
   rows.list.add({
     id: 'migrate',
@@ -55,6 +64,14 @@ function addDowntime(rows: Rows, input: ProcedureInput, first: RunGroup, others:
     interrupts: true,
     ...withoutDatabase(input, 'migrate'),
   });
+  if (input.database?.readOnly === true)
+    rows.list.add({
+      id: 'read-write',
+      number: '5.2',
+      title: 'Let the database be written to again',
+      action: 'ClearGuard',
+      interrupts: true,
+    });
   rows.start(first, { id: 'g1-start', number: '6b', interrupts: true });
   rows.isolated(first, { id: 'g1-isolated', number: '6c', interrupts: true });
   rows.join(first, { id: 'g1-join', number: '6d', interrupts: true });

@@ -5,8 +5,10 @@
  */
 import type { RunGroup, Step, UpgradeRunSpec } from '../../api/upgrade-run.ts';
 import {
+  hasBegun,
   isIntact,
   isSchemaChanged,
+  journalOf,
   mergeHandles,
   recordAfter,
   type GroupRecord,
@@ -14,6 +16,7 @@ import {
   type PastRun,
 } from '../journal.ts';
 import type { RollbackOrder } from '../move.ts';
+import { isGuarded } from '../steps/guards.ts';
 import { claimsKey, reattachKey, snapshotKey } from '../steps/keys.ts';
 import { isPooled, StepList, versionBefore } from './steps.ts';
 
@@ -48,6 +51,7 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
   });
 
   if (isSchemaChanged(handles)) return withDatabase(input, list, records, handles);
+  addReadWrite(list, handles);
   const back = records.filter(({ record }) => record.fate === 'Stopped' || record.fate === 'Changed');
   const intact = records.filter(({ record }) => record.out && isIntact(record));
   for (const { group } of intact) {
@@ -80,7 +84,18 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
     back.map(({ group }) => group),
   );
   finishHandles(input, handles, records, back);
-  return { steps: list.steps, handles };
+  const steps = isDown([input.origin, ...input.attempts]) ? withReturn(list.steps) : list.steps;
+  return { steps, handles };
+}
+
+/** Did the runs before leave nobody serving: a downtime that has begun and that none of them ended? */
+function isDown(past: readonly PastRun[]): boolean {
+  let down = false;
+  for (const { step, entry } of past.flatMap(({ spec, entries }) => journalOf(spec, entries))) {
+    if (step.marker === 'DowntimeBegins' && hasBegun(entry)) down = true;
+    if (step.marker === 'LimitedServiceRestored' && entry.state === 'Succeeded') down = false;
+  }
+  return down;
 }
 
 interface Recorded {
@@ -121,6 +136,7 @@ function withDatabase(
     action: 'RestoreDatabase',
     interrupts: true,
   });
+  addReadWrite(list, handles);
   for (const { group, record } of records.toSorted((a, b) => rankOf(a) - rankOf(b))) {
     addPrevious(list, input, group, record);
     addReturn(list, input, group);
@@ -134,6 +150,18 @@ function withDatabase(
   return { steps: withDowntime(list.steps), handles };
 }
 
+/** Nothing temporary survives: whoever starts again finds the database as it was. */
+function addReadWrite(list: StepList, handles: Handles): void {
+  if (!isGuarded(handles)) return;
+  list.add({
+    id: 'read-write',
+    number: '2a',
+    title: 'Let the database be written to again',
+    action: 'ClearGuard',
+    interrupts: true,
+  });
+}
+
 function rankOf({ record }: Recorded): number {
   return record.fate === 'Changed' ? 1 : 0;
 }
@@ -141,11 +169,13 @@ function rankOf({ record }: Recorded): number {
 /** From the first who leaves to the first who is back. */
 function withDowntime(steps: readonly Step[]): Step[] {
   const leaves = steps.find((step) => step.action === 'Drain' || step.action === 'Stop');
+  return withReturn(steps).map((step) => (step.id === leaves?.id ? { ...step, marker: 'DowntimeBegins' } : step));
+}
+
+/** Users are let in again with the first who is back. */
+function withReturn(steps: readonly Step[]): Step[] {
   const back = steps.find((step) => step.action === 'Undrain') ?? steps.find((step) => step.action === 'Start');
-  return steps.map((step) => {
-    if (step === leaves) return { ...step, marker: 'DowntimeBegins' };
-    return step === back ? { ...step, marker: 'LimitedServiceRestored' } : step;
-  });
+  return steps.map((step) => (step === back ? { ...step, marker: 'LimitedServiceRestored' } : step));
 }
 
 function addEnd(list: StepList, spec: UpgradeRunSpec, back: readonly RunGroup[]): void {

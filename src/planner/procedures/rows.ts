@@ -10,7 +10,7 @@ export interface ProcedureInput {
   /** "Yes" where at least two groups serve each pool and the pools check health (001-17, 001-19). */
   readonly loadBalanced: boolean;
   /** What the Database under the groups can be asked for; undefined where none is named. */
-  readonly database: { readonly backup: boolean; readonly migrate: boolean } | undefined;
+  readonly database: { readonly backup: boolean; readonly migrate: boolean; readonly readOnly: boolean } | undefined;
   readonly signOff: 'Required' | 'NotRequired';
   readonly timeouts: Readonly<Record<string, string>>;
 }
@@ -43,6 +43,7 @@ export class Rows {
       number: '0a',
       title: 'Baseline tests of the version that runs',
       action: 'Probe',
+      actor: 'Engineer',
       scope: 'Pool',
       groups: groups.map((group) => group.name),
       ...versionBefore(groups),
@@ -123,6 +124,7 @@ export class Rows {
       group: group.name,
       title: `Test ${group.name} in isolation, version ${this.#input.to}`,
       action: 'Probe',
+      actor: 'Engineer',
       scope: 'Isolated',
       groups: [group.name],
       expect: this.#input.to,

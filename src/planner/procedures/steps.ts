@@ -11,6 +11,8 @@ const times: Readonly<Partial<Record<StepAction, { timeout: string; estimate: st
   BackupDatabase: { timeout: '1h', estimate: '3m' },
   MigrateDatabase: { timeout: '1h', estimate: '3m' },
   RestoreDatabase: { timeout: '2h', estimate: '5m' },
+  SetGuard: { timeout: '15m', estimate: '10s' },
+  ClearGuard: { timeout: '15m', estimate: '10s' },
   Upgrade: { timeout: '15m', estimate: '30s' },
   Configure: { timeout: '15m', estimate: '30s' },
   Start: { timeout: '15m', estimate: '3m' },

@@ -1,8 +1,19 @@
 /** Gives the locks back, and the snapshots when somebody signed off. Last step of every plan, and what every ending runs. Source: design 5.8. */
-import { workloadKey } from '../observed.ts';
+import type { Effect } from '../effects.ts';
 import { retainedSnapshots } from '../retention.ts';
+import { clearLastGuard } from './guards.ts';
 import { releasedKey, signedOffKey, unlockedKey } from './keys.ts';
-import { lockablesOf, lockedSoFar, lockProgress, type Lockable } from './locks.ts';
+import {
+  groupsIn,
+  holderOf,
+  lockablesOf,
+  lockedSoFar,
+  lockProgress,
+  namesIn,
+  nextBatch,
+  workloadsIn,
+  type Lockable,
+} from './locks.ts';
 import { done, type StepContext, type StepVerdict } from '../verdict.ts';
 
 export function evaluateCleanup(context: StepContext): StepVerdict {
@@ -17,38 +28,27 @@ export function evaluateCleanup(context: StepContext): StepVerdict {
       after: { [releasedKey(kept)]: 'yes' },
     };
   }
+  const guarded = clearLastGuard(context);
+  if (guarded !== undefined) return guarded;
   const key = unlockedKey(context.entry.operation);
-  // A group after its workloads: whoever takes it next finds all of it free.
+  // Groups after the workloads: whoever takes one next finds all of it free.
   const all = lockablesOf(spec, context.step.groups ?? []).toReversed();
-  const begin = lockedSoFar(context.handles, key);
-  for (const [index, lockable] of all.entries()) {
-    if (index < begin) continue;
-    const holder = holderOf(context, lockable);
-    if (holder === undefined)
-      return { kind: 'record', record: lockProgress(key, index), because: 'those before it are free' };
-    if (holder === context.run.uid) return unlock(lockable, lockProgress(key, index + 1));
-  }
-  return done('nothing is held');
+  const count = lockedSoFar(context.handles, key);
+  const batch = nextBatch(all, count);
+  if (batch.length === 0) return done('nothing is held');
+  const after = lockProgress(key, count + batch.length);
+  const ours = batch.filter((lockable) => holderOf(context.observed, lockable) === context.run.uid);
+  if (ours.length === 0) return { kind: 'record', record: after, because: 'they are free' };
+  return {
+    kind: 'act',
+    effect: unlockEffect(ours),
+    because: `nothing more is done to ${namesIn(ours)}`,
+    after,
+  };
 }
 
-/** Undefined: it was not looked at in this pass. */
-function holderOf({ observed }: StepContext, lockable: Lockable): string | undefined {
-  if (lockable.kind === 'group') return observed.groups.get(lockable.group)?.lockedBy;
-  return observed.workloads.get(workloadKey(lockable.workload))?.lockedBy;
-}
-
-function unlock(lockable: Lockable, after: Readonly<Record<string, string>>): StepVerdict {
-  return lockable.kind === 'group'
-    ? {
-        kind: 'act',
-        effect: { kind: 'UnlockGroup', group: lockable.group },
-        because: `nothing more is done to ${lockable.group}`,
-        after,
-      }
-    : {
-        kind: 'act',
-        effect: { kind: 'UnlockWorkload', workload: lockable.workload },
-        because: `nothing more is done to ${lockable.workload.name}`,
-        after,
-      };
+function unlockEffect(ours: readonly Lockable[]): Effect {
+  return ours[0]?.kind === 'group'
+    ? { kind: 'UnlockGroups', groups: groupsIn(ours) }
+    : { kind: 'UnlockWorkloads', workloads: workloadsIn(ours) };
 }

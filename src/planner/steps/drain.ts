@@ -6,8 +6,8 @@ import {
   act,
   done,
   fail,
-  groupOf,
   listSome,
+  targetOf,
   wait,
   waitOrFail,
   type StepContext,
@@ -16,7 +16,7 @@ import {
 import { drainedKey, forcedKey, outKey } from './keys.ts';
 
 export function evaluateDrain(context: StepContext): StepVerdict {
-  const group = groupOf(context.run.spec, context.step.group);
+  const group = targetOf(context.run.spec, context.step);
   const members = membersOf(group);
   const { seen, missing } = seeMembers(context.observed, members);
   if (missing.length > 0) {
@@ -50,7 +50,7 @@ function holdFirst(context: StepContext, members: readonly SeenMember[]): StepVe
   }
   const loose = ours(context, members).find((member) => member.pool.canHold && !member.seen.held);
   if (loose === undefined) return undefined;
-  const problem = mayLeave(context, members);
+  const problem = mayLeave(context, members) ?? neverLeaves(context, loose);
   return problem ?? act({ kind: 'HoldMember', member: loose.ref }, `${loose.ref.member} must not rejoin by itself`);
 }
 
@@ -93,12 +93,22 @@ function leaveRotation(context: StepContext, members: readonly SeenMember[]): St
       'ForeignPoolState',
     );
   }
-  const problem = mayLeave(context, members);
+  const problem = mayLeave(context, members) ?? neverLeaves(context, next);
   if (problem !== undefined) return problem;
   return act(
     { kind: 'DrainMember', member: next.ref, force: false },
     `${next.ref.member} serves in pool ${next.ref.pool}`,
     isRecorded(context, next) ? undefined : { [drainedKey(next.ref)]: 'ours' },
+  );
+}
+
+/** Accepted and not done. Where the policy is to hold, it is asked on: a process that forgot has to be told again. */
+function neverLeaves(context: StepContext, { ref }: SeenMember): StepVerdict | undefined {
+  const isOver = context.consumedMs >= context.timeoutMs;
+  if (!isOver || targetOf(context.run.spec, context.step).drain.onTimeout === 'Hold') return undefined;
+  return fail(
+    'DrainTimeout',
+    `pool ${ref.pool} does not let go of ${ref.member}; gave up after ${context.step.timeout}`,
   );
 }
 
@@ -126,7 +136,8 @@ function letGo(context: StepContext, members: readonly SeenMember[]): StepVerdic
 function settle(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
   const lagMs = Math.max(0, ...members.map((member) => member.pool.lagMs ?? 0));
   if (lagMs > 0) {
-    const message = 'out of rotation; the API server has not been watched for a whole minute yet, so nodes may not have heard of it';
+    const message =
+      'out of rotation; the API server has not been watched for a whole minute yet, so nodes may not have heard of it';
     return { kind: 'wait', afterMs: lagMs, reason: 'Settling', message };
   }
   const settleMs = Math.max(0, ...members.map((member) => member.pool.settleMs));
@@ -158,7 +169,7 @@ function connectionsLeft(context: StepContext, open: readonly SeenMember[]): Ste
       message,
     };
   }
-  const policy = groupOf(context.run.spec, context.step.group).drain.onTimeout;
+  const policy = targetOf(context.run.spec, context.step).drain.onTimeout;
   const next = open[0];
   if (policy === 'Force' && next !== undefined) {
     const because = `drain timeout ${context.step.timeout} is over and the policy is Force: ${message}`;

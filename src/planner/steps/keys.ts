@@ -7,6 +7,9 @@ import type { MemberRef, WorkloadRef } from '../effects.ts';
 /** "ours" or "person": by whose hand the member is out of its pool. */
 export const drainedKey = (member: MemberRef): string => `drained/${member.pool}/${member.member}`;
 
+/** On an intact member that its pool did not take back before the run went on. */
+export const leftOutKey = (member: MemberRef): string => `left-out/${member.pool}/${member.member}`;
+
 /** The connection count at which this very drain was forced: what an earlier one saw says nothing about it. */
 export const forcedKey = (operation: string, member: MemberRef): string =>
   `forced/${operation}/${member.pool}/${member.member}`;
@@ -52,8 +55,24 @@ export const previousUIDKey = 'previous/uid';
 /** Step that a Decision resumed: it counts once. */
 export const resumedKey = (decision: string): string => `resumed/${decision}`;
 
+/** Decision to put everything back and begin again, written down before anything follows from it. */
+export const restartKey = 'restart/decision';
+
+/** Fact of a rollback's plan: what follows when it has ended well. */
+export const nextFact = 'next';
+
 /** Who signed off: from then on snapshots need not be kept. */
 export const signedOffKey = 'signed-off';
+
+/** Who approved the start. */
+export const startApprovedKey = 'start-approved';
+
+/** Who approved the result of this very attempt of a joint step, in which role; the role is empty where any will do. */
+export const approvedKey = (operation: string, role: string): string =>
+  `approved/${operation}${role === '' ? '' : `/${role}`}`;
+
+/** The operation in which a word on a joint step or the sign-off was heard: a refusal counts for that one alone. */
+export const heardKey = (decision: string): string => `heard/${decision}`;
 
 /** The kept object was deleted. */
 export const releasedKey = (name: string): string => `released/${name}`;
@@ -74,6 +93,9 @@ export const schemaNowKey = 'schema/now';
 
 /** Operation of the migration that may have changed the schema, written down before it begins. */
 export const schemaChangedKey = 'schema/changed';
+
+/** Whose the read-only mode of the database is: "ours" from before it is set, "somebody" where it was set already, "cleared". */
+export const readOnlyKey = 'guard/read-only';
 
 /** How often this very migration was begun: its evidence is asked for anew each time. */
 export const migrationKey = (operation: string): string => `migration/${operation}`;

@@ -6,7 +6,17 @@
 import type { RunGroup } from '../../api/upgrade-run.ts';
 import type { ProbeRequest } from '../effects.ts';
 import { membersOf, seeMembers } from '../members.ts';
-import { act, done, fail, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
+import {
+  act,
+  done,
+  fail,
+  groupOf,
+  listSome,
+  targetOf,
+  waitOrFail,
+  type StepContext,
+  type StepVerdict,
+} from '../verdict.ts';
 
 export function evaluateProbe(context: StepContext): StepVerdict {
   const wrongPool = context.step.scope === 'Pool' ? poolProblem(context) : undefined;
@@ -33,7 +43,7 @@ export function probeRequests(context: Pick<StepContext, 'run' | 'step' | 'entry
   const { spec } = context.run;
   const requests = new Map<string, Omit<ProbeRequest, 'id'>>();
   for (const name of context.step.groups ?? []) {
-    const group = groupOf(spec, name);
+    const group = name === context.step.group ? targetOf(spec, context.step) : groupOf(spec, name);
     if (group.probes === undefined) continue;
     for (const request of requestsOf(context, group, group.probes)) {
       requests.set(JSON.stringify([request.suite, request.parameters, request.workloads]), request);

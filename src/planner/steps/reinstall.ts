@@ -1,12 +1,12 @@
 /** Puts the previous template and settings of a stopped group back. Source: 001-132, design 2.2. */
 import { seeWorkload, workloadsOf } from '../members.ts';
 import { workloadKey } from '../observed.ts';
-import { act, done, fail, groupOf, type StepContext, type StepVerdict } from '../verdict.ts';
+import { act, done, fail, targetOf, type StepContext, type StepVerdict } from '../verdict.ts';
 import { restorableClaims } from './restore-snapshot.ts';
 import { beforeKey, reattachKey, revisionKey, settingsKey, templateKey } from './keys.ts';
 
 export function evaluateReinstall(context: StepContext): StepVerdict {
-  const group = groupOf(context.run.spec, context.step.group);
+  const group = targetOf(context.run.spec, context.step);
   const reattach = volumesToReattach(context);
   if (reattach !== undefined) return reattach;
   for (const workload of workloadsOf(group)) {

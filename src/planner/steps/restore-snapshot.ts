@@ -1,6 +1,6 @@
 /** Puts the volumes of a stopped group back to their snapshots, under the same claim names. Source: design 4.3, 001-131. */
 import { seeWorkload, workloadsOf } from '../members.ts';
-import { act, done, fail, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
+import { act, done, fail, listSome, targetOf, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
 import { claimsKey, manifestKey, snapshotKey } from './keys.ts';
 
 export interface RestorableClaim {
@@ -12,7 +12,7 @@ export interface RestorableClaim {
 export function evaluateRestoreSnapshot(context: StepContext): StepVerdict {
   const claims = restorableClaims(context);
   if (claims.length === 0) return { kind: 'skip', message: 'no volume of this group has a snapshot' };
-  const pods = workloadsOf(groupOf(context.run.spec, context.step.group)).flatMap(
+  const pods = workloadsOf(targetOf(context.run.spec, context.step)).flatMap(
     (workload) => seeWorkload(context.observed, workload)?.pods ?? [],
   );
   if (pods.length > 0)

@@ -1,11 +1,11 @@
 /** Puts a group back into its pools: what we took out, and nothing a person took out. Source: design 4.1, principle 8. */
 import { formatInstant } from '../../shared/instant.ts';
 import { isHeldBack, membersOf, seeMembers, seeWorkload, workloadsOf } from '../members.ts';
-import { act, done, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
+import { act, done, listSome, targetOf, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
 import { drainedKey, servedKey } from './keys.ts';
 
 export function evaluateUndrain(context: StepContext): StepVerdict {
-  const group = groupOf(context.run.spec, context.step.group);
+  const group = targetOf(context.run.spec, context.step);
   const ours = membersOf(group).filter((member) => context.handles[drainedKey(member)] !== 'person');
   const { seen, missing } = seeMembers(context.observed, ours);
   if (missing.length > 0) {
@@ -35,7 +35,8 @@ export function evaluateUndrain(context: StepContext): StepVerdict {
       { reason: 'NotReadyYet', message: `still rolling out: ${listSome(moving)}` },
       'NotServing',
     );
-  if (held !== undefined)
+  // Whoever accepts and does not do it is not asked for ever.
+  if (held !== undefined && context.consumedMs < context.timeoutMs)
     return act({ kind: 'ServeMember', member: held.ref }, `${held.ref.member} is ready to serve`, record);
   if (away.length > 0) {
     const states = away.map(
@@ -54,7 +55,7 @@ export function evaluateUndrain(context: StepContext): StepVerdict {
 
 /** Workloads whose pods are being replaced: users who came now would be cut off. */
 function onTheMove({ run, step, observed }: StepContext): string[] {
-  return workloadsOf(groupOf(run.spec, step.group)).flatMap((workload) => {
+  return workloadsOf(targetOf(run.spec, step)).flatMap((workload) => {
     const seen = seeWorkload(observed, workload);
     return seen === undefined || (seen.current && seen.rolledOut) ? [] : [workload.name];
   });

@@ -1,16 +1,16 @@
 /** Gives the group's workloads the package's images, with the template before saved for the way back. Source: design 4.2. */
 import type { RunServer } from '../../api/upgrade-run.ts';
 import type { WorkloadRef } from '../effects.ts';
-import { seeWorkload } from '../members.ts';
-import { workloadKey, type WorkloadObservation } from '../observed.ts';
-import { act, done, fail, groupOf, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
+import { seeObject } from '../members.ts';
+import { workloadKey, type WorkloadObject } from '../observed.ts';
+import { act, done, fail, targetOf, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
 import { beforeKey, revisionKey, templateKey } from './keys.ts';
 
 export function evaluateUpgrade(context: StepContext): StepVerdict {
-  const group = groupOf(context.run.spec, context.step.group);
+  const group = targetOf(context.run.spec, context.step);
   for (const server of group.servers) {
     const workload: WorkloadRef = { kind: server.workload.kind, name: server.workload.name };
-    const seen = seeWorkload(context.observed, workload);
+    const seen = seeObject(context.observed, workload);
     if (seen === undefined) return fail('WorkloadNotFound', `${workloadKey(workload)} is gone`);
     const verdict = upgradeServer(context, server, workload, seen, group.takeOwnership);
     if (verdict !== undefined) return verdict;
@@ -22,7 +22,7 @@ function upgradeServer(
   context: StepContext,
   server: RunServer,
   workload: WorkloadRef,
-  seen: WorkloadObservation,
+  seen: WorkloadObject,
   takeOwnership: boolean,
 ): StepVerdict | undefined {
   const revision = context.handles[revisionKey(workload)] ?? revisionName(context, workload);

@@ -1,0 +1,25 @@
+/** `belay by-hand`: how to finish a run without the operator. */
+import { computeByHand } from '../status/by-hand.ts';
+import { readCommand } from './read-command.ts';
+import { readUsage } from './read-run.ts';
+
+const usage = `Usage: belay by-hand RUN [options]
+
+Prints, from the journal of a run alone, how to finish it without the operator: the commands that go on, those that go
+back, and those that take away what is left of it. Nothing is run. Read it before you need it.
+
+${readUsage}`;
+
+/** @param args what follows `belay by-hand` */
+export function byHand(
+  args: readonly string[],
+  write: (text: string) => void,
+  complain: (text: string) => void = write,
+): Promise<number> {
+  return readCommand(
+    { usage, options: {}, tell: ({ run }) => `${computeByHand(run).join('\n')}\n` },
+    args,
+    write,
+    complain,
+  );
+}

@@ -1,0 +1,106 @@
+/** Jobs of the preflight: one pod, without rights, that changes nothing. */
+import { isAlreadyExists } from '../../kube/kube-error.ts';
+import type { Job, Pod, PodSpec } from '../../kube/objects.ts';
+import { jobs } from '../../kube/resources.ts';
+import type { KubeClient, ObjectName } from '../../kube/types.ts';
+import { PauseError } from '../../shared/errors.ts';
+import { userClient } from '../access.ts';
+import type { Operation, RunContext } from '../contract.ts';
+import { oneShotJob } from '../jobs/one-shot-job.ts';
+import { podsNamedBy } from '../jobs/pod-state.ts';
+import { sha256 } from '../marks.ts';
+import { isControlledBy } from '../pods.ts';
+
+/** On everything that is made for a check: the id of its question. */
+export const checkAnnotation = 'belay.dev/check';
+
+const keepSeconds = 3_600;
+/** Whom no image is likely to give any rights. */
+const nobody = 65_534;
+
+export function checkName(id: string): string {
+  return `belay-check-${sha256(id).slice(0, 20)}`;
+}
+
+export interface CheckJobParts {
+  readonly id: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly timeout: string;
+  /** Where it runs, what it mounts, and as whom. */
+  readonly pod: Partial<PodSpec>;
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly: boolean }[];
+}
+
+export async function createCheckJob(
+  client: KubeClient,
+  operation: Operation,
+  parts: CheckJobParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const as = userClient(client, operation);
+  const name = checkName(parts.id);
+  const { image, command, timeout, pod } = parts;
+  const container = {
+    name: 'check',
+    image,
+    command: [...command],
+    ...(parts.volumeMounts === undefined ? {} : { volumeMounts: parts.volumeMounts.map((mount) => ({ ...mount })) }),
+    resources: { requests: { cpu: '10m', memory: '16Mi' } },
+    terminationMessagePolicy: 'FallbackToLogsOnError' as const,
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+  };
+  const template = {
+    spec: {
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, runAsUser: nobody, seccompProfile: { type: 'RuntimeDefault' } },
+      ...pod,
+      containers: [container],
+    },
+  };
+  const annotations = { [checkAnnotation]: parts.id };
+  const job = oneShotJob({ operation, name, annotations, timeout, keepSeconds, template, container });
+  if (await isThere(as, { namespace: operation.namespace, name }, parts.id, signal)) return;
+  try {
+    await as.create(jobs, job, { signal });
+  } catch (error) {
+    const at = { namespace: operation.namespace, name };
+    if (!isAlreadyExists(error) || !(await isThere(as, at, parts.id, signal))) throw error;
+  }
+}
+
+/** @throws PauseError the name is taken by something that was not made for this question */
+async function isThere(as: KubeClient, at: ObjectName, id: string, signal: AbortSignal): Promise<boolean> {
+  const existing = await as.find(jobs, at, signal);
+  if (existing === undefined) return false;
+  if (existing.metadata.annotations?.[checkAnnotation] === id) return true;
+  throw new PauseError('NameTaken', `Job ${at.name} exists and was not made for this check; delete or rename it`);
+}
+
+export interface FoundJob {
+  readonly job: Job;
+  readonly pod: Pod | undefined;
+}
+
+/** The Job made for this question, with the pod it has; undefined when there is none. */
+export async function findCheckJob(
+  client: KubeClient,
+  context: RunContext,
+  id: string,
+  signal: AbortSignal,
+): Promise<FoundJob | undefined> {
+  const as = userClient(client, context);
+  const at = { namespace: context.namespace, name: checkName(id) };
+  const job = await as.find(jobs, at, signal);
+  if (job === undefined || job.metadata.annotations?.[checkAnnotation] !== id) return undefined;
+  const named = await podsNamedBy(as, at, signal);
+  return { job, pod: named.findLast((pod) => isControlledBy(pod, job.metadata.uid)) };
+}
+
+/** How the Job ended; undefined while it has not. */
+export function endOf({ status }: Job): 'Complete' | 'Failed' | undefined {
+  const isTrue = (wanted: string): boolean =>
+    (status?.conditions ?? []).some(({ type, status: is }) => type === wanted && is === 'True');
+  if (isTrue('Complete')) return 'Complete';
+  return isTrue('Failed') ? 'Failed' : undefined;
+}

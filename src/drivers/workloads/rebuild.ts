@@ -1,0 +1,173 @@
+/** The Job that restarts what a server runs on, and the node that tells whether it did: docs/rebuild.md is its contract. */
+import { expand } from '../../api/variables.ts';
+import { isAlreadyExists } from '../../kube/kube-error.ts';
+import type { Job, Node, Pod } from '../../kube/objects.ts';
+import { jobs, nodes } from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/types.ts';
+import type { RebootRequest } from '../../planner/effects.ts';
+import type { RebootObservation } from '../../planner/observed.ts';
+import { PauseError, RetryError, TerminalError, userClient } from '../access.ts';
+import type { EffectOf, Operation, RunContext } from '../contract.ts';
+import { equip, oneShotJob, readTemplate } from '../jobs/one-shot-job.ts';
+import { containerStatuses, pendingReason, podsNamedBy } from '../jobs/pod-state.ts';
+import { operationMark, sha256 } from '../marks.ts';
+import { type Workload, resourceOf } from '../pods.ts';
+import { formerOwnersAnnotation, needWorkload } from './template.ts';
+
+/** On the Job: the request it was made for. A Job without it is somebody else's. */
+const rebootAnnotation = 'belay.dev/reboot';
+/** A day, as for Jobs on databases: the log outlives the night in which it was written. */
+const keepSeconds = 86_400;
+const missingMs = 10_000;
+
+/** Follows from the id, so that asking again, and after a crash, finds the first one. */
+export function rebootJobName({ id }: Pick<RebootRequest, 'id'>): string {
+  return `belay-reboot-${sha256(id).slice(0, 20)}`;
+}
+
+/** Takes off what runs have noted of the template before; the lock and the count of replicas belong to the run that asks. */
+export async function resetWorkload(
+  client: KubeClient,
+  operation: Operation,
+  { workload: ref }: EffectOf<'ResetWorkload'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const workload = await needWorkload(client, operation, ref, signal);
+  if (workload.metadata.annotations?.[formerOwnersAnnotation] === undefined) return;
+  const annotations = { [formerOwnersAnnotation]: null, ...operationMark(operation) };
+  const { resourceVersion } = workload.metadata;
+  await client.mergePatch<Workload>(
+    resourceOf(ref),
+    { namespace: operation.namespace, name: ref.name },
+    { metadata: { resourceVersion, annotations } },
+    { signal },
+  );
+}
+
+/**
+ * The Job is looked at as the run's user, the node with the operator's own identity.
+ * @param client of the operator
+ */
+export async function observeReboot(
+  client: KubeClient,
+  context: RunContext,
+  request: RebootRequest,
+  signal: AbortSignal,
+): Promise<RebootObservation> {
+  const as = userClient(client, context);
+  const at = { namespace: context.namespace, name: rebootJobName(request) };
+  const [job, node] = await Promise.all([
+    as.find(jobs, at, signal),
+    client.find(nodes, { name: request.node }, signal),
+  ]);
+  const bootID = node?.status?.nodeInfo?.['bootID'];
+  const seen = { id: request.id, nodeReady: isNodeReady(node), bootID: typeof bootID === 'string' ? bootID : '' };
+  if (job === undefined || !isJobFor(job, request)) return { ...seen, state: 'absent', message: '' };
+  return { ...seen, ...stateOf(job, await podsNamedBy(as, at, signal)) };
+}
+
+function isNodeReady(node: Node | undefined): boolean {
+  return (node?.status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True');
+}
+
+function isJobFor(job: Job, { id }: RebootRequest): boolean {
+  return job.metadata.annotations?.[rebootAnnotation] === id;
+}
+
+/** What the Job says; its pod tells only why. */
+function stateOf({ status }: Job, pods: readonly Pod[]): Pick<RebootObservation, 'state' | 'message'> {
+  const isTrue = (wanted: string): boolean =>
+    (status?.conditions ?? []).some(({ type, status: is }) => type === wanted && is === 'True');
+  const pod = pods.at(-1);
+  if (isTrue('Complete')) return { state: 'succeeded', message: '' };
+  if (!isTrue('Failed')) return { state: 'running', message: pendingReason(pod) };
+  const ended = containerStatuses(pod).flatMap(({ state }) =>
+    state?.terminated === undefined ? [] : [state.terminated],
+  );
+  const [first] = ended;
+  const why = (status?.conditions ?? []).find(({ type }) => type === 'Failed')?.message ?? 'no reason given';
+  return { state: 'failed', message: first === undefined ? why : `exit status ${first.exitCode}` };
+}
+
+/** Creates the Job unless it is there. */
+export async function requestReboot(
+  client: KubeClient,
+  operation: Operation,
+  request: RebootRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const at = { namespace: operation.namespace, name: rebootJobName(request) };
+  const existing = await client.find(jobs, at, signal);
+  if (existing !== undefined) {
+    if (isJobFor(existing, request)) return;
+    throw new PauseError('NameTaken', `Job ${at.name} exists and was not made for ${request.id}; delete or rename it`);
+  }
+  const object = await build(client, operation, request, signal);
+  try {
+    await client.create(jobs, object, { signal });
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}
+
+async function build(
+  client: KubeClient,
+  operation: Operation,
+  request: RebootRequest,
+  signal: AbortSignal,
+): Promise<Job> {
+  const { job: action } = request;
+  const field = `spec.rebuild.reboot.job of ServerGroup ${request.group}`;
+  const template = await readTemplate(client, operation.namespace, { ...action, containerName: 'reboot' }, signal);
+  if (template === undefined)
+    throw new RetryError(
+      'ReferenceNotFound',
+      `PodTemplate ${action.podTemplate ?? ''}, named by ${field}, does not exist; create it, or abort the run`,
+      { afterMs: missingMs },
+    );
+  const [container] = template.spec.containers;
+  if (container === undefined)
+    throw new PauseError('InvalidObject', `PodTemplate ${action.podTemplate ?? ''} has no container; give it one`);
+  const facts = factsOf(operation, request);
+  const equipped = equip(container, { action, facts, values: facts, fill: fillIn(field) });
+  const made = oneShotJob({
+    operation,
+    name: rebootJobName(request),
+    annotations: { [rebootAnnotation]: request.id },
+    timeout: action.timeout,
+    keepSeconds,
+    template,
+    container: equipped,
+  });
+  // Right onto the node, past the scheduler: it may be cordoned, and no other one is meant.
+  const pod = { ...made.spec.template.spec, nodeName: request.node };
+  return { ...made, spec: { ...made.spec, template: { ...made.spec.template, spec: pod } } };
+}
+
+/** `BELAY_*` without the prefix. */
+function factsOf(
+  operation: Operation,
+  { id, group, server, workload, node, parameters }: RebootRequest,
+): Record<string, string> {
+  return {
+    ...parameters,
+    OPERATION: id,
+    RUN: operation.run,
+    STEP: operation.operation.split('/').slice(1, -1).join('/'),
+    GROUP: group,
+    SERVER: server,
+    WORKLOAD: `${workload.kind}/${workload.name}`,
+    NODE: node,
+  };
+}
+
+function fillIn(field: string): (text: string, values: Readonly<Record<string, string>>) => string {
+  return (text, values) => {
+    const { text: filled, unset } = expand(text, values);
+    if (unset.length === 0) return filled;
+    throw new TerminalError(
+      'VariableNotSet',
+      `${field} uses ${unset.map((name) => `\${${name}}`).join(', ')}, which has no value here: take one of ${Object.keys(values).toSorted().join(', ')}`,
+    );
+  };
+}

@@ -1,0 +1,62 @@
+/** What the users of a service are told before it is upgraded (001-27 … 001-32): the vendor's figures and words. */
+import type { UpgradeType } from '../api/package.ts';
+import type { UpgradeRunSpec } from '../api/upgrade-run.ts';
+
+/** Announced time at risk, for each server (001-27, 001-30). */
+const atRiskPerServerMs = 10 * 60_000;
+/** Announced downtime of a Major, and how long after the start it begins (001-28). */
+const downtimeMs = 15 * 60_000;
+const downtimeAfterMs = 5 * 60_000;
+
+export interface NoticeInput {
+  readonly type: UpgradeType;
+  readonly servers: number;
+  /** Two servers of each service in pools that check health. */
+  readonly loadBalanced: boolean;
+}
+
+export interface Notice {
+  /** For people who use the service. */
+  readonly text: string;
+  readonly atRiskMs: number;
+  /** Counted from the start; undefined where none is announced. */
+  readonly downtime?: { readonly afterMs: number; readonly lengthMs: number };
+}
+
+export function computeNotice({ type, servers, loadBalanced }: NoticeInput): Notice {
+  const atRiskMs = servers * atRiskPerServerMs;
+  const all = minutes(atRiskMs);
+  if (type === 'Minor') {
+    return {
+      text: loadBalanced
+        ? `The service is at risk, with limited capability, for about ${all}.`
+        : `The service is intermittent during the whole upgrade, for about ${all}.`,
+      atRiskMs,
+    };
+  }
+  if (!loadBalanced) {
+    return {
+      text: `The service is unavailable during the whole upgrade, for about ${all}.`,
+      atRiskMs,
+      downtime: { afterMs: 0, lengthMs: atRiskMs },
+    };
+  }
+  return {
+    text: `The service is at risk, with limited capability, for about ${all}. It is down for about ${minutes(downtimeMs)} of them, from about ${minutes(downtimeAfterMs)} after the start.`,
+    atRiskMs,
+    downtime: { afterMs: downtimeAfterMs, lengthMs: downtimeMs },
+  };
+}
+
+/** The notice of a run, from what its plan rests on. */
+export function noticeOf({ procedure, groups, facts }: Pick<UpgradeRunSpec, 'procedure' | 'groups' | 'facts'>): Notice {
+  return computeNotice({
+    type: procedure === 'downtime' ? 'Major' : 'Minor',
+    servers: groups.reduce((sum, group) => sum + group.servers.length, 0),
+    loadBalanced: facts['loadBalanced'] === 'Yes',
+  });
+}
+
+function minutes(ms: number): string {
+  return `${ms / 60_000} minutes`;
+}
