@@ -25,7 +25,7 @@ const rules: Readonly<Record<string, FolderRule>> = {
   kube: { folders: ['shared'], packages: ['undici', '@kubernetes/client-node', 'p-limit', 'node:*'] },
   drivers: {
     folders: ['shared', 'api', 'planner', 'kube'],
-    packages: ['node:*', 'undici', 'json-p3', 'p-limit', 'yaml', 'zod'],
+    packages: ['node:*', '@bufbuild/cel', 'undici', 'json-p3', 'p-limit', 'yaml', 'zod'],
   },
   // `status` too: the journal and what people read of it are one status write, before the effect.
   engine: { folders: ['shared', 'api', 'planner', 'status', contract], packages: ['node:*'] },

@@ -1,7 +1,10 @@
+import { realChecks, simulatedChecks } from './check-harness.ts';
+import { describeChecks } from './check-suite.ts';
 import { realDatabaseHarness } from './database-harness.ts';
 import { describeDatabases } from './database-suite.ts';
 import { haproxyHarness } from './haproxy-harness.ts';
 import { realHarness } from './real-harness.ts';
+import { describeRebuilds } from './rebuild-suite.ts';
 import { simHarness } from './sim-harness.ts';
 import { describeGroups, describePools, describeSnapshots, describeWorkloads } from './suites.ts';
 
@@ -17,4 +20,7 @@ for (const each of [real, simulated]) {
   describeWorkloads(each);
   describeGroups(each);
   describeSnapshots(each);
+  describeRebuilds(each);
 }
+describeChecks('real driver', realChecks);
+describeChecks('simulator', simulatedChecks);

@@ -129,16 +129,27 @@ export function describeWorkloads(options: HarnessOptions): void {
       const gone = await harness.drivers.workloads.observe(context(), { kind: 'StatefulSet', name: 'gone' }, never);
       assert.deepEqual([gone.exists, gone.rolledOut], [false, false]);
     });
+    test('the object alone tells the same as the whole look, as far as it tells anything', async (harness) => {
+      for (const replicas of [1, 0]) {
+        await ask(harness, { kind: 'ScaleWorkload', workload: web1, replicas });
+        await harness.settle();
+        const { pods: _, claims: _claims, autoscaled: _autoscaled, ...whole } = await see(harness);
+        assert.deepEqual(await harness.drivers.workloads.observeObject(context(), web1, never), whole);
+        assert.equal(whole.rolledOut, true);
+      }
+      const gone = { kind: 'StatefulSet', name: 'gone' } as const;
+      assert.equal((await harness.drivers.workloads.observeObject(context(), gone, never)).exists, false);
+    });
     test('one run locks it, another is refused, and only the holder lets go', async (harness) => {
-      await twice(harness, () => ask(harness, { kind: 'LockWorkload', workload: web1 }));
+      await twice(harness, () => ask(harness, { kind: 'LockWorkloads', workloads: [web1] }));
       await assert.rejects(
-        harness.drivers.workloads.request(anotherRun, { kind: 'LockWorkload', workload: web1 }, never),
+        harness.drivers.workloads.request(anotherRun, { kind: 'LockWorkloads', workloads: [web1] }, never),
       );
-      await harness.drivers.workloads.request(anotherRun, { kind: 'UnlockWorkload', workload: web1 }, never);
+      await harness.drivers.workloads.request(anotherRun, { kind: 'UnlockWorkloads', workloads: [web1] }, never);
       assert.equal((await see(harness)).lockedBy, 'uid-run-1');
       await harness.drivers.workloads.request(
         anotherRun,
-        { kind: 'LockWorkload', workload: web1, takeFrom: 'uid-run-1' },
+        { kind: 'LockWorkloads', workloads: [web1], takeFrom: 'uid-run-1' },
         never,
       );
       assert.equal((await see(harness)).lockedBy, 'uid-run-2');
@@ -192,23 +203,23 @@ export function describeGroups(options: HarnessOptions): void {
     const test = cases(options);
     const ask = (
       { drivers }: Harness,
-      effect: EffectOf<'LockGroup' | 'UnlockGroup'>,
+      effect: EffectOf<'LockGroups' | 'UnlockGroups'>,
       by = operation(),
     ): Promise<void> => drivers.groups.request(by, effect, never);
     const see = ({ drivers }: Harness): ReturnType<typeof drivers.groups.observe> =>
       drivers.groups.observe(context(), 'group-1', never);
-    const lock = { kind: 'LockGroup', group: 'group-1' } as const;
+    const lock = { kind: 'LockGroups', groups: ['group-1'] } as const;
 
     test('observing writes nothing', (harness) => readsOnly(harness, () => see(harness)));
     test('one run locks it, another is refused, and the lock passes over when it is told from whom (S-11)', async (harness) => {
       assert.deepEqual(await see(harness), { group: 'group-1', exists: true, lockedBy: '' });
       await twice(harness, () => ask(harness, lock));
       await assert.rejects(ask(harness, lock, anotherRun));
-      await ask(harness, { kind: 'UnlockGroup', group: 'group-1' }, anotherRun);
+      await ask(harness, { kind: 'UnlockGroups', groups: ['group-1'] }, anotherRun);
       assert.equal((await see(harness)).lockedBy, 'uid-run-1');
       await ask(harness, { ...lock, takeFrom: 'uid-run-1' }, anotherRun);
       assert.equal((await see(harness)).lockedBy, 'uid-run-2');
-      await twice(harness, () => ask(harness, { kind: 'UnlockGroup', group: 'group-1' }, anotherRun));
+      await twice(harness, () => ask(harness, { kind: 'UnlockGroups', groups: ['group-1'] }, anotherRun));
       assert.equal((await see(harness)).lockedBy, '');
     });
     test('a group that is not there is said not to be', async (harness) => {

@@ -53,13 +53,33 @@ metadata: {name: asked, namespace: default}
 spec: {package: none, serverGroups: [none]}
 `;
 
-/** For up to a minute the API server's mutating policies do not know new kinds, and it refuses their objects so long. */
+const decided = `apiVersion: belay.dev/v1alpha1
+kind: Decision
+metadata: {name: asked, namespace: default}
+spec: {run: none, planHash: "sha256:${'0'.repeat(64)}", choice: Resume}
+`;
+
+/** For up to a minute the API server's mutating policies do not know new kinds, and it refuses Decisions so long. */
 export async function waitForAdmission(kubectl: Kubectl): Promise<void> {
   await waitFor({
     what: 'UpgradeSets to be admitted',
     timeoutMs: 150_000,
     intervalMs: 500,
     check: () => kubectl(['create', '--dry-run=server', '-f', '-'], { stdin: asked }),
+  });
+  await waitFor({
+    what: 'the kind Decision to be known to the mutating policies',
+    timeoutMs: 150_000,
+    intervalMs: 500,
+    check: async () => {
+      try {
+        await kubectl(['create', '--dry-run=server', '-f', '-'], { stdin: decided });
+      } catch (error) {
+        // Refused for another reason, such as a missing name where nothing fills it in: the kind is known.
+        if (error instanceof Error && /There can be a delay/.test(error.message)) throw error;
+      }
+      return true;
+    },
   });
 }
 

@@ -1,10 +1,14 @@
+import type { DecisionChoice } from '../../src/api/decision.ts';
 import type { UpgradeRun } from '../../src/api/upgrade-run.ts';
 import type { Example } from './example.ts';
 
 export interface Choice {
-  readonly choice: 'SignOff' | 'Rollback' | 'Resume' | 'Abort';
+  readonly choice: DecisionChoice;
   readonly method?: string;
   readonly data?: 'Keep' | 'Discard';
+  readonly check?: string;
+  readonly group?: string;
+  readonly server?: string;
 }
 
 /** What a person applies to steer a run. */

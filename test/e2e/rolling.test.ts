@@ -10,6 +10,8 @@ import { registerLeaders } from './cases/leaders.ts';
 import { registerMajor } from './cases/major.ts';
 import { registerNeighbours } from './cases/neighbours.ts';
 import { registerOperator } from './cases/operator.ts';
+import { registerPreflight } from './cases/preflight.ts';
+import { registerRebuild } from './cases/rebuild.ts';
 import { registerReleases } from './cases/releases.ts';
 
 describe('upgrades on a real cluster', { concurrency: 1 }, () => {
@@ -28,9 +30,11 @@ describe('upgrades on a real cluster', { concurrency: 1 }, () => {
   });
 
   registerReleases(bed);
+  registerRebuild(bed);
   registerNeighbours(bed);
   registerDisturbances(bed);
   registerLeaders(bed);
   registerMajor(bed);
+  registerPreflight(bed);
   registerOperator(bed);
 });

@@ -29,6 +29,10 @@ const controller = `system:serviceaccount:${release}:belay`;
 
 let cluster: ControlPlane;
 let helmPath: string;
+/** How the first UpgradeSet fared, sent right after the chart was installed. */
+let firstSet: { readonly tookMs: number; readonly refusals: readonly string[] };
+/** What is said to one that asks for four eyes where nothing notes who asks. */
+let fourEyesRefusal: string;
 
 before(async () => {
   const tools = await ensureTools({ log: (line) => console.log(line), only: [...controlPlaneTools, 'helm'] });
@@ -37,7 +41,11 @@ before(async () => {
   await namespace(release, { 'pod-security.kubernetes.io/enforce': 'restricted' });
   for (const name of ['shop', 'lab']) await namespace(name);
   await helm('install');
-  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/decisions.belay.dev']);
+  for (const kind of ['decisions', 'upgradesets'])
+    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', `crd/${kind}.belay.dev`]);
+  firstSet = await admitFirstSet();
+  fourEyesRefusal = (await tryCreateSet('watched', { approvals: { fourEyes: true } })).stderr;
+  await helm('upgrade', '--set', 'admission.fourEyes=true');
   await bind('shop', 'engineer', engineer);
   await bind('shop', 'administrator', administrator);
   await policiesActive();
@@ -45,6 +53,33 @@ before(async () => {
 after(() => cluster?.stop());
 
 const decisionDefaults = { run: 'portal-7', planHash, choice: 'Resume' };
+
+/** What each choice needs beside itself. */
+const completed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  Rollback: { method: 'Snapshots' },
+  Waive: { check: 'Contacts', reason: 'the lead is on the phone' },
+  Attest: { check: 'Channel', reason: 'we talk to each other' },
+  Rebuild: { group: 'group-1', server: 'web-1', reason: 'its disk is gone' },
+};
+const choose = (choice: string, more: Record<string, string> = {}): Record<string, string> => ({
+  choice,
+  ...completed[choice],
+  ...more,
+});
+
+describe('a fresh install', () => {
+  it('takes an UpgradeSet at once where admission.fourEyes is off: no mutating policy has to learn its kind first', () => {
+    assert.deepEqual(firstSet.refusals, []);
+    assert.ok(firstSet.tookMs < 10_000, `it took ${firstSet.tookMs} ms`);
+  });
+
+  it('S-35: refuses four eyes that could not be kept, and says how they can', () => {
+    assert.match(
+      fourEyesRefusal,
+      /spec\.approvals\.fourEyes cannot be kept: nothing notes who asks; install the chart with admission\.fourEyes=true, or set the annotation belay\.dev\/asked-by to admin/,
+    );
+  });
+});
 
 describe('Decision policies', () => {
   it('fills in who decided', async () => {
@@ -62,18 +97,21 @@ describe('Decision policies', () => {
     );
   });
 
-  const allowed: Record<string, Record<string, boolean>> = {
-    [engineer]: { Resume: true, Abort: true, SignOff: false, Rollback: false },
-    [administrator]: { Resume: true, Abort: true, SignOff: true, Rollback: true },
-    'admin@example.org': { Resume: false, Abort: false, SignOff: false, Rollback: false },
-    [controller]: { Resume: false, Abort: false, SignOff: false, Rollback: false },
+  const carriesOn: readonly string[] = ['Resume', 'Restart', 'Retry', 'Approve', 'Attest', 'Abort'];
+  const answersFor: readonly string[] = [...carriesOn, 'SignOff', 'Waive', 'Rollback', 'Rebuild'];
+  const allowed: Record<string, readonly string[]> = {
+    [engineer]: carriesOn,
+    [administrator]: answersFor,
+    'admin@example.org': [],
+    [controller]: [],
   };
   for (const [user, choices] of Object.entries(allowed)) {
-    for (const [choice, want] of Object.entries(choices)) {
-      it(`${want ? 'lets' : 'does not let'} ${user} decide ${choice}`, async () => {
+    for (const choice of answersFor) {
+      const want = choices.includes(choice);
+      it(`001-03 001-126 ${want ? 'lets' : 'does not let'} ${user} decide ${choice}`, async () => {
         // Rights on the object alone are not the right to choose.
         await bindRole('shop', 'decisions-only', ['decisions'], user);
-        const spec = { choice, ...(choice === 'Rollback' ? { method: 'Snapshots' } : {}) };
+        const spec = choose(choice);
         if (want) {
           assert.equal((await decide(user, spec)).decidedBy, user);
           return;
@@ -82,6 +120,39 @@ describe('Decision policies', () => {
         assert.ok((await refusal(user, spec)).includes(remedy));
       });
     }
+  }
+
+  const roles: Record<string, [user: string, spec: Record<string, string>, refused: string]> = {
+    'an engineer approves as Engineer': [engineer, choose('Approve', { step: 'g1-others', as: 'Engineer' }), ''],
+    'an administrator signs off as Administrator': [administrator, choose('SignOff', { as: 'Administrator' }), ''],
+    'an engineer may not approve as Administrator': [
+      engineer,
+      choose('Approve', { step: 'g1-others', as: 'Administrator' }),
+      'ana@example.org may not decide Approve as Administrator on run portal-7: grant create on upgraderuns/as-administrator (group belay.dev) in namespace shop',
+    ],
+    'an administrator may not sign off as Engineer': [
+      administrator,
+      choose('SignOff', { as: 'Engineer' }),
+      'ben@example.org may not decide SignOff as Engineer on run portal-7: grant create on upgraderuns/as-engineer (group belay.dev) in namespace shop',
+    ],
+    'a role is no right to choose': [
+      engineer,
+      choose('SignOff', { as: 'Engineer' }),
+      'ana@example.org may not decide SignOff on run portal-7: grant create on upgraderuns/signoff (group belay.dev) in namespace shop',
+    ],
+    'an engineer restarts on what is there': [engineer, choose('Restart', { data: 'Keep' }), ''],
+    'an engineer may not throw data away by a restart': [
+      engineer,
+      choose('Restart', { data: 'Discard' }),
+      'ana@example.org may not decide a Restart that discards data on run portal-7: grant create on upgraderuns/rollback (group belay.dev) in namespace shop, or restart with data Keep',
+    ],
+    'an administrator may': [administrator, choose('Restart', { data: 'Discard' }), ''],
+  };
+  for (const [name, [user, spec, refused]] of Object.entries(roles)) {
+    it(`001-03 001-96 ${name}`, async () => {
+      if (refused === '') assert.equal((await decide(user, spec)).decidedBy, user);
+      else assert.ok((await refusal(user, spec)).includes(refused), await refusal(user, spec));
+    });
   }
 
   it('honours rights on one run only', async () => {
@@ -152,16 +223,15 @@ describe('who asked for an upgrade', () => {
 
   before(async () => {
     for (const user of [engineer, administrator]) await bindEditor(user);
-    const set = { ...validObjects['UpgradeSet'], metadata: { name: 'portal', namespace: 'shop' } };
     await waitFor({
       what: 'the policies on UpgradeSets to be in force',
-      timeoutMs: 30_000,
+      timeoutMs: 150_000,
       check: async () => {
-        const made = await tryKubectl(['create', '--dry-run=server', '-o', 'json', '-f', '-'], JSON.stringify(set));
+        const made = await tryCreateSet('portal', {}, '--dry-run=server');
         return made.stdout.includes(annotation) ? true : undefined;
       },
     });
-    const made = await tryKubectl(['create', '-f', '-', `--as=${engineer}`], JSON.stringify(set));
+    const made = await tryCreateSet('portal', {}, `--as=${engineer}`);
     assert.equal(made.stderr, '');
   });
 
@@ -193,21 +263,58 @@ describe('who asked for an upgrade', () => {
   });
 });
 
+describe('four eyes at admission', () => {
+  const approvals = { fourEyes: true, askedBy: administrator };
+
+  before(async () => {
+    await createRun('watched', { approvals });
+    await createRun('unwatched', { approvals: { ...approvals, fourEyes: false } });
+    await waitFor({
+      what: 'the API server to know the runs',
+      timeoutMs: 90_000,
+      check: async () =>
+        (await tryDecide(administrator, choose('SignOff', { run: 'watched' }))).code === 0 ? undefined : true,
+    });
+  });
+
+  for (const choice of ['SignOff', 'Waive', 'Rollback', 'Restart', 'Rebuild', 'Approve']) {
+    it(`S-35: refuses ${choice} of whoever asked for the run`, async () => {
+      assert.ok(
+        (await refusal(administrator, choose(choice, { run: 'watched' }))).includes(
+          `ben@example.org asked for run watched: somebody else must decide ${choice} (spec.approvals.fourEyes)`,
+        ),
+      );
+    });
+  }
+
+  it('S-35: leaves them what accepts and undoes nothing, and every choice about other runs', async () => {
+    for (const spec of [
+      choose('Abort', { run: 'watched' }),
+      choose('Approve', { run: 'watched', step: 'g1-others' }),
+      choose('SignOff', { run: 'unwatched' }),
+      choose('SignOff', { run: 'not-there' }),
+    ])
+      assert.equal((await decide(administrator, spec)).decidedBy, administrator);
+  });
+});
+
 describe('review by the controller', () => {
   it('S-41: gets the answers of the policies from the authorizer, for names', async () => {
     const client = createReader(cluster.kubeconfig).as(controller);
-    const ask = (user: string, choice: 'Resume' | 'SignOff', where = 'shop', run = 'portal-7') =>
-      mayDecide(client, { user, choice, namespace: where, run });
+    const ask = (user: string, subresource: string, where = 'shop', run = 'portal-7') =>
+      mayDecide(client, { user, subresource, namespace: where, run });
     const answers = [
-      await ask(engineer, 'Resume'),
-      await ask(engineer, 'SignOff'),
-      await ask(administrator, 'SignOff'),
-      await ask(administrator, 'SignOff', 'lab'),
-      await ask('cara@example.org', 'SignOff'),
-      await ask('cara@example.org', 'SignOff', 'shop', 'portal-8'),
-      await ask('admin', 'SignOff'),
+      await ask(engineer, 'resume'),
+      await ask(engineer, 'signoff'),
+      await ask(engineer, 'as-engineer'),
+      await ask(engineer, 'as-administrator'),
+      await ask(administrator, 'signoff'),
+      await ask(administrator, 'signoff', 'lab'),
+      await ask('cara@example.org', 'signoff'),
+      await ask('cara@example.org', 'signoff', 'shop', 'portal-8'),
+      await ask('admin', 'signoff'),
     ];
-    assert.deepEqual(answers, [true, false, true, false, true, false, false]);
+    assert.deepEqual(answers, [true, false, true, false, true, false, true, false, false]);
   });
 
   it('S-41: finds the policies that are in force, and since when', async () => {
@@ -368,17 +475,15 @@ describe('chart', () => {
 
   it('S-41: refuses without the policies what they would refuse, in the status of the Decision', async () => {
     await helm('upgrade', '--set', 'admission.enabled=false');
-    const run = validObjects['UpgradeRun'];
-    const metadata = { name: 'portal-1', namespace: 'shop' };
-    await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify({ ...run, metadata }) });
+    const { planHash: hash } = await createRun('portal-1', {});
     const client = createReader(cluster.kubeconfig).as(controller);
-    const { planHash: hash } = z.object({ planHash: z.string() }).parse(run?.['spec']);
-    const verdictOn = async (user: string, choice: string): Promise<string> => {
+    const verdictOn = async (user: string, choice: string, more: Record<string, string> = {}): Promise<string> => {
       const name = await waitFor({
         what: 'the policies to be gone',
         timeoutMs: 30_000,
         check: async () => {
-          const result = await tryDecide(user, { run: 'portal-1', planHash: hash, choice, decidedBy: user });
+          const spec = { run: 'portal-1', planHash: hash, decidedBy: user, ...choose(choice, more) };
+          const result = await tryDecide(user, spec);
           return result.code === 0
             ? z.object({ metadata: z.object({ name: z.string() }) }).parse(JSON.parse(result.stdout)).metadata.name
             : undefined;
@@ -387,13 +492,21 @@ describe('chart', () => {
       const key = { namespace: 'shop', name };
       const cache = createCache<Decision>({ logger: silentLogger });
       cache.replaced([await client.get<Decision>(decisions, key)], '1');
-      await reconcileDecision({ client, caches: { decisions: cache }, now: () => Date.now() }, key);
+      await reconcileDecision(
+        { client, caches: { decisions: cache }, now: () => Date.now() },
+        key,
+        AbortSignal.timeout(30_000),
+      );
       const { status } = decodeDecision(await client.get(decisions, key));
       return `${status?.phase}: ${status?.message}`;
     };
     assert.match(
       await verdictOn(engineer, 'SignOff'),
       /^Void: ana@example\.org may not decide SignOff on run portal-1: grant create on upgraderuns\/signoff/,
+    );
+    assert.match(
+      await verdictOn(administrator, 'SignOff', { as: 'Engineer' }),
+      /^Void: ben@example\.org may not decide SignOff as Engineer on run portal-1: grant create on upgraderuns\/as-engineer/,
     );
     assert.equal(await verdictOn(administrator, 'SignOff'), 'Accepted: first valid decision');
     assert.match(
@@ -411,6 +524,48 @@ describe('chart', () => {
     assert.equal(await decisions(), kept);
   });
 });
+
+/** Sends one until it is taken, as somebody would who follows the README. */
+async function admitFirstSet(): Promise<typeof firstSet> {
+  const refusals: string[] = [];
+  const began = Date.now();
+  await waitFor({
+    what: 'the first UpgradeSet to be taken',
+    timeoutMs: 150_000,
+    check: async () => {
+      const { code, stderr } = await tryCreateSet('first', {}, '--dry-run=server');
+      if (code === 0) return true;
+      refusals.push(stderr);
+      throw new Error(stderr);
+    },
+  });
+  return { tookMs: Date.now() - began, refusals };
+}
+
+function tryCreateSet(name: string, spec: object, ...args: readonly string[]): Promise<RunResult> {
+  const object = {
+    apiVersion: 'belay.dev/v1alpha1',
+    kind: 'UpgradeSet',
+    metadata: { name, namespace: 'shop' },
+    spec: { package: 'portal-1.2.0', serverGroups: ['group-1', 'group-2'], ...spec },
+  };
+  return tryKubectl(['create', '-o', 'json', '-f', '-', ...args], JSON.stringify(object));
+}
+
+/** A run that waits for its sign-off. */
+async function createRun(name: string, policy: object): Promise<{ planHash: string }> {
+  const run = z
+    .looseObject({
+      spec: z.looseObject({ planHash: z.string(), policy: z.looseObject({}), steps: z.array(z.looseObject({})) }),
+    })
+    .parse(validObjects['UpgradeRun']);
+  const signOff = { ...run.spec.steps[0], id: 'sign-off', title: 'Sign-off', action: 'AwaitDecision', actor: 'Joint' };
+  const { database: _, ...rest } = run.spec;
+  const spec = { ...rest, policy: { ...run.spec.policy, ...policy }, steps: [...run.spec.steps, signOff] };
+  const object = { ...run, metadata: { name, namespace: 'shop' }, spec };
+  await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify(object) });
+  return { planHash: run.spec.planHash };
+}
 
 const objectSchema = z.object({
   kind: z.string(),

@@ -35,6 +35,11 @@ const database: Plain = {
   schemaVersion: { job: { image, args: ['schema-version'] } },
   backup: { ...databaseJob('backup'), verify: databaseJob('verify') },
   migrate: databaseJob('migrate'),
+  readOnly: {
+    set: databaseJob('read-only'),
+    clear: databaseJob('read-write'),
+    writeProbe: databaseJob('write-probe'),
+  },
   restore: databaseJob('restore'),
   drill: databaseJob('drill'),
 };
@@ -50,7 +55,12 @@ export const validObjects: Readonly<Record<string, Plain>> = {
     coexistsWith: '>=1.1',
     requires: [{ product: 'db-access', version: '>=8.1' }],
     images: { portal: image, 'admin/sidecar': image },
+    components: { jdk: '21.0.5', 'apache-tomcat': '10.1.33' },
     settings: [{ config: 'options', add: { 'general/cache': 'on' } }],
+    checks: [
+      { name: 'tls', expression: "pools.all(p, p.facts.minTLS >= '1.2')", message: 'switch TLS 1.0 off' },
+      { name: 'vendor', severity: 'Warn', expression: "pools.all(p, p.driver != 'a10')", message: 'see the notes' },
+    ],
     notes: { released: '2026-11-02', features: ['faster login'] },
   }),
   Pool: objectOf('Pool', 'web', {
@@ -83,6 +93,11 @@ export const validObjects: Readonly<Record<string, Plain>> = {
       { name: 'port', tcp: { host: 'portal.example', port: 443 } },
       { name: 'certificate', tls: { host: 'portal.example', notAfterDays: 14 }, severity: 'Warn' },
       { name: 'launch', job: { image, args: ['launch'], timeout: '2m' } },
+      {
+        name: 'complete',
+        resource: { apiVersion: 'apps/v1', kind: 'Deployment', name: '${RUN}', expression: 'object.spec.replicas > 0' },
+        remedy: 'put the missing ones back',
+      },
     ],
   }),
   Database: objectOf('Database', 'portal-db', database),
@@ -106,6 +121,7 @@ export const validObjects: Readonly<Record<string, Plain>> = {
     database: 'portal-db',
     probes: 'web-functions',
     isolatedParameters: { BASE: 'http://${SERVER}:8080' },
+    rebuild: { volumes: 'Replace', reboot: { job: { podTemplate: 'reboot', timeout: '10m' }, restarts: 'Node' } },
     snapshot: { volumeSnapshotClassName: 'csi-hostpath', retain: 'UntilSignOff' },
     configs: [
       { name: 'options', object: { kind: 'ConfigMap', name: '${SERVER}-conf' }, key: 'server.conf', format: 'Ini' },
@@ -114,7 +130,14 @@ export const validObjects: Readonly<Record<string, Plain>> = {
   UpgradeSet: objectOf('UpgradeSet', 'portal', {
     package: 'portal-1.2.0',
     serverGroups: ['group-1', 'group-2'],
-    rollback: { policy: 'Automatic' },
+    schedule: { until: '2026-12-06T04:00:00+02:00' },
+    preflight: { require: ['Contacts', 'Channel', 'RestoreDrill'], checks: ['repository'], image },
+    contacts: [
+      { name: 'ana', role: 'Lead', available: 'WholeWindow', via: '+359 2 555 0100' },
+      { name: 'ben', role: 'DatabaseAdministrator' },
+    ],
+    approvals: { fourEyes: true, start: 'Required', jointSteps: 'Both', expireAfter: '24h' },
+    rollback: { policy: 'Automatic', authorizeBelow: '90m' },
     timeouts: { Upgrade: '15m' },
     serviceAccountName: 'upgrader',
   }),
@@ -249,6 +272,26 @@ const packages = of('Package', {
     set: { 'spec.settings': [{ config: 'options' }] },
     says: 'a setting without set, add or remove',
   },
+  'brings no components and says so': { set: { 'spec.components': {} }, says: 'should have at least 1 properties' },
+  'brings a component of no version': { set: { 'spec.components.jdk': '' }, says: 'spec.components.jdk' },
+  'brings a component whose name is a sentence': {
+    set: { 'spec.components': { 'the new JDK': '21.0.5' } },
+    says: 'the keys of components are names such as jdk or apache-tomcat',
+  },
+  'brings 33 components': {
+    set: { 'spec.components': Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`part-${i}`, '1'])) },
+    says: 'must have at most 32 items',
+  },
+  'checks the same twice': { set: { 'spec.checks.1.name': 'tls' }, says: 'Duplicate value' },
+  'checks nothing': { set: { 'spec.checks.0.expression': '' }, says: 'spec.checks[0].expression' },
+  'checks and does not say what to do': {
+    set: { 'spec.checks.0.message': undefined },
+    says: 'spec.checks[0].message: Required value',
+  },
+  'checks neither to hold nor to warn': {
+    set: { 'spec.checks.0.severity': 'Fail' },
+    says: 'Unsupported value: "Fail"',
+  },
   'has a name of 64 characters': {
     set: { 'metadata.name': 'a'.repeat(64) },
     says: 'metadata.name must have at most 63 characters',
@@ -367,6 +410,35 @@ const suites = of('ProbeSuite', {
   'connects to a port that is none': { set: { 'spec.probes.1.tcp.port': 70_000 }, says: 'spec.probes[1].tcp.port' },
   'allows an old TLS': { set: { 'spec.probes.2.tls.minVersion': '1.0' }, says: 'Unsupported value: "1.0"' },
   'is neither failure nor warning': { set: { 'spec.probes.2.severity': 'Info' }, says: 'Unsupported value: "Info"' },
+  'looks at an object of no kind': {
+    set: { 'spec.probes.4.resource.kind': undefined },
+    says: 'spec.probes[4].resource.kind: Required value',
+  },
+  'looks at an object of no name': { set: { 'spec.probes.4.resource.name': '' }, says: 'spec.probes[4].resource.name' },
+  'looks at a kind in lower case': {
+    set: { 'spec.probes.4.resource.kind': 'deployments' },
+    says: 'spec.probes[4].resource.kind',
+  },
+  'looks at an object of a group without a version': {
+    set: { 'spec.probes.4.resource.apiVersion': 'apps' },
+    says: 'spec.probes[4].resource.apiVersion',
+  },
+  'looks at an object and asks nothing of it': {
+    set: { 'spec.probes.4.resource.expression': undefined },
+    says: 'spec.probes[4].resource.expression: Required value',
+  },
+  'looks at an object with more than 1024 characters': {
+    set: { 'spec.probes.4.resource.expression': 'x'.repeat(1025) },
+    says: 'spec.probes[4].resource.expression',
+  },
+  'looks at an object of all namespaces': {
+    set: { 'spec.probes.4.resource.scope': 'All' },
+    says: 'Unsupported value: "All"',
+  },
+  'looks at an object and runs a Job in one probe': {
+    set: { 'spec.probes.3.resource': { kind: 'ConfigMap', name: 'a', expression: 'true' } },
+    says: 'set exactly one of: http, tcp, tls, job, resource',
+  },
   'fails after no failure': { set: { 'spec.attempts.failure': 0 }, says: 'spec.attempts.failure' },
   'tries for a duration in words': {
     set: { 'spec.attempts.deadline': 'five minutes' },
@@ -416,6 +488,27 @@ const groups = of('ServerGroup', {
     set: { 'spec.configs.0.object.kind': 'Deployment' },
     says: 'Unsupported value: "Deployment"',
   },
+  'loses its volumes in a rebuild': {
+    set: { 'spec.rebuild.volumes': 'Delete' },
+    says: 'Unsupported value: "Delete"',
+  },
+  'reboots by nothing': {
+    set: { 'spec.rebuild.reboot.job': undefined },
+    says: 'spec.rebuild.reboot.job: Required value',
+  },
+  'reboots a rack': { set: { 'spec.rebuild.reboot.restarts': 'Rack' }, says: 'Unsupported value: "Rack"' },
+  'reboots by a PodTemplate and an image': {
+    set: { 'spec.rebuild.reboot.job.image': image },
+    says: 'set exactly one of: podTemplate, image',
+  },
+  'reboots by an image that may change': {
+    set: { 'spec.rebuild.reboot.job': { image: 'registry.example/reboot:1' } },
+    says: 'image must name its content by digest',
+  },
+  'waits for a reboot for a number': {
+    set: { 'spec.rebuild.reboot.job.timeout': '600' },
+    says: 'spec.rebuild.reboot.job.timeout',
+  },
   'has a snapshot without a class': {
     set: { 'spec.snapshot.volumeSnapshotClassName': undefined },
     says: 'spec.snapshot.volumeSnapshotClassName: Required value',
@@ -431,11 +524,94 @@ const sets = of('UpgradeSet', {
   'installs nothing': { set: { 'spec.package': undefined }, says: 'spec.package: Required value' },
   'has no spec': { set: { spec: undefined }, says: 'spec: Required value' },
   'has a timeout for a verb that is none': {
-    set: { 'spec.timeouts': { Reboot: '5m' } },
+    set: { 'spec.timeouts': { Explode: '5m' } },
     says: 'the keys of timeouts are step verbs',
   },
   'has a timeout in words': { set: { 'spec.timeouts': { Upgrade: '5 minutes' } }, says: 'spec.timeouts' },
   'never rolls back': { set: { 'spec.rollback.policy': 'Never' }, says: 'Unsupported value: "Never"' },
+  'keeps four eyes perhaps (S-35)': {
+    set: { 'spec.approvals': { fourEyes: 'perhaps' } },
+    says: 'spec.approvals.fourEyes',
+  },
+  'goes on until tonight': { set: { 'spec.schedule.until': 'tonight' }, says: 'spec.schedule.until' },
+  'goes on until a day without a time': {
+    set: { 'spec.schedule.until': '2026-12-06' },
+    says: 'spec.schedule.until',
+  },
+  'goes on until a time of no zone': {
+    set: { 'spec.schedule.until': '2026-12-06T04:00:00' },
+    says: 'spec.schedule.until',
+  },
+  'goes on until a month that does not exist': {
+    set: { 'spec.schedule.until': '2026-13-06T04:00:00Z' },
+    says: 'spec.schedule.until',
+  },
+  'requires a check that nobody knows': {
+    set: { 'spec.preflight.require': ['Weather'] },
+    says: 'Unsupported value: "Weather"',
+  },
+  'requires a check twice': {
+    set: { 'spec.preflight.require': ['Contacts', 'Contacts'] },
+    says: 'Duplicate value: "Contacts"',
+  },
+  'runs a suite of checks twice': {
+    set: { 'spec.preflight.checks': ['repository', 'repository'] },
+    says: 'Duplicate value: "repository"',
+  },
+  'runs checks of a name that cannot be': {
+    set: { 'spec.preflight.checks': ['Repository Completeness'] },
+    says: 'spec.preflight.checks[0]',
+  },
+  'checks with an image that may change': {
+    set: { 'spec.preflight.image': 'registry.example/shell:1' },
+    says: 'image must name its content by digest',
+  },
+  'names a person twice': {
+    set: { 'spec.contacts.1.name': 'ana' },
+    says: 'Duplicate value',
+  },
+  'names a person for nothing': {
+    set: { 'spec.contacts.1.role': undefined },
+    says: 'spec.contacts[1].role: Required value',
+  },
+  'names a person for a role that is none': {
+    set: { 'spec.contacts.1.role': 'Manager' },
+    says: 'Unsupported value: "Manager"',
+  },
+  'names a person who is there sometimes': {
+    set: { 'spec.contacts.1.available': 'Mornings' },
+    says: 'Unsupported value: "Mornings"',
+  },
+  'names a person by a name with a space': {
+    set: { 'spec.contacts.1.name': 'Ben Bach' },
+    says: 'spec.contacts[1].name',
+  },
+  'names a lead whom nobody can reach (001-41, 001-42)': {
+    set: { 'spec.contacts.0.via': undefined },
+    says: 'via is required for a contact with available WholeWindow',
+  },
+  'reaches a person by nothing': { set: { 'spec.contacts.1.via': '' }, says: 'spec.contacts[1].via' },
+  'names 33 people': {
+    set: { 'spec.contacts': Array.from({ length: 33 }, (_, i) => ({ name: `p${i}`, role: 'Lead' })) },
+    says: 'must have at most 32 items',
+  },
+  'starts when somebody likes it': { set: { 'spec.approvals.start': 'Maybe' }, says: 'Unsupported value: "Maybe"' },
+  'asks three people for a joint step': {
+    set: { 'spec.approvals.jointSteps': 'Three' },
+    says: 'Unsupported value: "Three"',
+  },
+  'takes approvals for as long as it likes': {
+    set: { 'spec.approvals.expireAfter': 'a week' },
+    says: 'spec.approvals.expireAfter',
+  },
+  'voids every approval at once': {
+    set: { 'spec.approvals.expireAfter': '0s' },
+    says: 'with expireAfter 0s every approval is void at once',
+  },
+  'asks for authorisation below a number': {
+    set: { 'spec.rollback.authorizeBelow': '60' },
+    says: 'spec.rollback.authorizeBelow',
+  },
   'keeps no history': { set: { 'spec.historyLimit': 0 }, says: 'spec.historyLimit' },
   'pauses with a word': { set: { 'spec.paused': 'yes' }, says: 'must be of type boolean' },
   'has a name of 51 characters': {
@@ -446,7 +622,10 @@ const sets = of('UpgradeSet', {
 });
 
 const runs = of('UpgradeRun', {
-  'has a step with an unknown verb': { set: { 'spec.steps.0.action': 'Reboot' }, says: 'Unsupported value: "Reboot"' },
+  'has a step with an unknown verb': {
+    set: { 'spec.steps.0.action': 'Explode' },
+    says: 'Unsupported value: "Explode"',
+  },
   'has a plan hash that is none': { set: { 'spec.planHash': 'sha256:abc' }, says: 'spec.planHash' },
   'has 513 steps': {
     set: {
@@ -479,6 +658,34 @@ const databases = of('Database', {
     set: { 'spec.backup': undefined },
     says: 'restore without backup restores nothing: fill in backup or remove restore',
   },
+  'drills what it never backs up': {
+    set: { 'spec.backup': undefined, 'spec.restore': undefined },
+    says: 'drill without backup has nothing to try out',
+  },
+  'becomes read-only for ever': {
+    set: { 'spec.readOnly.clear': undefined },
+    says: 'spec.readOnly.clear: Required value',
+  },
+  'becomes read-only by nothing': {
+    set: { 'spec.readOnly.set': undefined },
+    says: 'spec.readOnly.set: Required value',
+  },
+  'becomes read-only and nobody looks whether it is': {
+    set: { 'spec.readOnly.writeProbe': undefined },
+    says: 'spec.readOnly.writeProbe: Required value',
+  },
+  'tries to write by a PodTemplate and an image': {
+    set: { 'spec.readOnly.writeProbe.job.image': image },
+    says: 'set exactly one of: podTemplate, image',
+  },
+  'becomes read-only by an image that may change': {
+    set: { 'spec.readOnly.set.job': { image: 'registry.example/pg-tools:17' } },
+    says: 'image must name its content by digest',
+  },
+  'becomes writable again in its own time': {
+    set: { 'spec.readOnly.clear.job.timeout': 'long' },
+    says: 'spec.readOnly.clear.job.timeout',
+  },
   'migrates by a PodTemplate and an image': {
     set: { 'spec.migrate.job.image': image },
     says: 'set exactly one of: podTemplate, image',
@@ -506,6 +713,9 @@ const databases = of('Database', {
     isUpdate: true,
   },
 });
+
+/** Of the valid Decision what an approval has. */
+const approves = { 'spec.choice': 'Approve', 'spec.method': undefined, 'spec.data': undefined };
 
 const decisions = of('Decision', {
   'is for no run': { set: { 'spec.run': undefined }, says: 'spec.run: Required value' },
@@ -553,6 +763,95 @@ const decisions = of('Decision', {
     },
     says: 'group and server are required together for the choice Rebuild',
   },
+  'approves by a method': {
+    set: { 'spec.choice': 'Approve', 'spec.data': undefined },
+    says: 'method is required for the choice Rollback and excluded for all others',
+  },
+  'rebuilds no server (001-135)': {
+    set: { ...approves, 'spec.choice': 'Rebuild' },
+    says: 'group and server are required together for the choice Rebuild',
+  },
+  'rebuilds a server whose name cannot be': {
+    set: { ...approves, 'spec.choice': 'Rebuild', 'spec.group': 'group-1', 'spec.server': 'Web 1' },
+    says: 'spec.server',
+  },
+  'restarts one group alone': {
+    set: { ...approves, 'spec.choice': 'Restart', 'spec.group': 'group-1' },
+    says: 'group and server are required together for the choice Rebuild and excluded for all others',
+  },
+  'attests no check': {
+    set: { 'spec.choice': 'Attest', 'spec.method': undefined, 'spec.data': undefined, 'spec.reason': 'seen' },
+    says: 'check is required for the choices Waive and Attest',
+  },
+  'attests a check and does not say why (001-42)': {
+    set: {
+      'spec.choice': 'Attest',
+      'spec.method': undefined,
+      'spec.data': undefined,
+      'spec.check': 'Channel',
+      'spec.reason': undefined,
+    },
+    says: 'reason is required for the choices Waive, Attest and Rebuild',
+  },
+  'waives a check without a name': {
+    set: { 'spec.choice': 'Waive', 'spec.method': undefined, 'spec.data': undefined, 'spec.check': '' },
+    says: 'spec.check',
+  },
+  'waives all checks at once': {
+    set: { 'spec.choice': 'Waive', 'spec.method': undefined, 'spec.data': undefined, 'spec.check': 'x'.repeat(128) },
+    says: 'spec.check',
+  },
+  'approves a check': {
+    set: { 'spec.choice': 'Approve', 'spec.method': undefined, 'spec.data': undefined, 'spec.check': 'Contacts' },
+    says: "check is required for the choices Waive and Attest and excluded for all others: copy it from the run's status.preflight",
+  },
+  'approves the result of a step that cannot be': {
+    set: { 'spec.choice': 'Approve', 'spec.method': undefined, 'spec.data': undefined, 'spec.step': 'G1 alone' },
+    says: 'spec.step',
+  },
+  'signs off a step': {
+    set: { 'spec.choice': 'SignOff', 'spec.method': undefined, 'spec.data': undefined, 'spec.step': 'sign-off' },
+    says: 'step is only for the choice Approve: remove it',
+  },
+  'tries a server again': {
+    set: {
+      'spec.choice': 'Retry',
+      'spec.method': undefined,
+      'spec.data': undefined,
+      'spec.group': 'group-1',
+      'spec.server': 'web-1',
+    },
+    says: 'group and server are required together for the choice Rebuild and excluded for all others',
+  },
+  'rebuilds a whole group': {
+    set: { 'spec.choice': 'Rebuild', 'spec.method': undefined, 'spec.data': undefined, 'spec.group': 'group-1' },
+    says: 'group and server are required together for the choice Rebuild',
+  },
+  'rebuilds and does not say why (001-135)': {
+    set: {
+      'spec.choice': 'Rebuild',
+      'spec.method': undefined,
+      'spec.data': undefined,
+      'spec.group': 'group-1',
+      'spec.server': 'web-1',
+      'spec.reason': undefined,
+    },
+    says: 'reason is required for the choices Waive, Attest and Rebuild',
+  },
+  'rebuilds by a method': {
+    set: { 'spec.choice': 'Rebuild', 'spec.group': 'group-1', 'spec.server': 'web-1', 'spec.data': undefined },
+    says: 'method is required for the choice Rollback and excluded for all others',
+  },
+  'tries again and discards data': {
+    set: { 'spec.choice': 'Retry', 'spec.method': undefined },
+    says: 'data is only for the choices Rollback and Restart: remove it',
+  },
+  'restarts by a method': {
+    set: { 'spec.choice': 'Restart' },
+    says: 'method is required for the choice Rollback and excluded for all others',
+  },
+  'has a verdict nobody knows': { set: { 'spec.verdict': 'Perhaps' }, says: 'Unsupported value: "Perhaps"' },
+  'has a reason without a word': { set: { 'spec.reason': '' }, says: 'spec.reason' },
   'decides in a role nobody has': { set: { 'spec.as': 'Manager' }, says: 'Unsupported value: "Manager"' },
   'expires some day': { set: { 'spec.expires': 'tomorrow' }, says: 'spec.expires' },
   'is changed afterwards': { set: { 'spec.verdict': 'Denied' }, says: 'a Decision is immutable', isUpdate: true },

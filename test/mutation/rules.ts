@@ -15,7 +15,9 @@ export interface Mutation {
 }
 
 const database = (name: string) => ({ file: 'test/unit/database-rules.test.ts', name });
+const issue = (name: string) => ({ file: 'test/unit/issue-rules.test.ts', name });
 const story = (name: string) => ({ file: 'test/simulation/golden.test.ts', name });
+const rebuild = (name: string) => ({ file: 'src/planner/rebuild.test.ts', name });
 const rules = (name: string) => ({ file: 'test/unit/planner-rules.test.ts', name });
 
 export const mutations: readonly Mutation[] = [
@@ -106,7 +108,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a member that came back is left in the pool',
     file: 'src/planner/decide.ts',
-    find: 'return assertHeld(context, held) ??',
+    find: 'return assertedInTime(context, assertHeld(context, held)) ??',
     replace: 'return',
     test: rules('a member that came back into the pool by itself is put out again'),
   },
@@ -126,7 +128,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'the driver takes the lock of another run',
-    file: 'src/drivers/workloads/driver.ts',
+    file: 'src/drivers/workloads/locks.ts',
     find: `if (holder !== '' && holder !== effect.takeFrom)`,
     replace: `if (holder === 'nobody')`,
     test: {
@@ -136,7 +138,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'two that saw a workload free both lock it',
-    file: 'src/drivers/workloads/driver.ts',
+    file: 'src/drivers/workloads/locks.ts',
     find: 'metadata: { resourceVersion, annotations }',
     replace: 'metadata: { annotations }',
     test: {
@@ -244,7 +246,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'writes after a migration are thrown away without a word',
-    file: 'src/planner/failure.ts',
+    file: 'src/planner/stake.ts',
     find: `return onServed !== 'DiscardWrites';`,
     replace: 'return false;',
     test: story(
@@ -260,9 +262,103 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a way back that is not offered counts',
-    file: 'src/planner/intent.ts',
+    file: 'src/planner/decisions/subject.ts',
     find: 'offered.length > 0 && !isOffered',
     replace: 'offered.length > 99 && !isOffered',
     test: database('001-126: a way back that is not offered does not count'),
+  },
+  {
+    name: 'read-only is believed without a write that was refused',
+    file: 'src/planner/steps/guards.ts',
+    find: 'return after.writable\n',
+    replace: 'return after === undefined\n',
+    test: story(
+      'design 1.7: the database takes writes all the same: nothing is migrated, and the old release serves again',
+    ),
+  },
+  {
+    name: 'the read-only mode of somebody else is cleared',
+    file: 'src/planner/steps/guards.ts',
+    find: "before.writable ? 'ours' : 'somebody'",
+    replace: "before.writable ? 'ours' : 'ours'",
+    test: story('design 1.8: somebody had made it read-only before: that is neither ours to set nor to clear'),
+  },
+  {
+    name: 'a way back leaves the database read-only',
+    file: 'src/planner/procedures/rollback.ts',
+    find: 'if (!isGuarded(handles)) return;',
+    replace: 'if (isGuarded(handles)) return;',
+    test: story(
+      'design 1.7 S-29: the migration fails: the database is restored and writable before the old release starts',
+    ),
+  },
+  {
+    name: 'a server is made anew for a schema that is not there',
+    file: 'src/planner/steps/rebuild.ts',
+    find: 'if (now === needed) return undefined;',
+    replace: 'if (now !== needed) return undefined;',
+    test: rebuild('001-140: asks the database first, and takes nothing off for a schema it was not planned for'),
+  },
+  {
+    name: 'any word makes any server anew',
+    file: 'src/planner/rebuild.ts',
+    find: 'group === decision.group && server === decision.server',
+    replace: "group !== '' && server !== ''",
+    test: rebuild('001-135: is not taken by a word for a server of another group'),
+  },
+  {
+    name: 'a volume is made anew before it is written down',
+    file: 'src/planner/steps/rebuild.ts',
+    find: 'if (unkept !== undefined) return act',
+    replace: "if (unkept === '') return act",
+    test: rebuild('001-136: makes volumes anew only after all of them are written down'),
+  },
+  {
+    name: 'a check that holds is not waited for',
+    file: 'src/planner/preflight/gate.ts',
+    find: "return definition.severity === 'Warn' || finding.verdict === 'Pass' || override !== undefined;",
+    replace: 'return true;',
+    test: {
+      file: 'test/simulation/preflight.test.ts',
+      name: 'S-36 001-41 001-43 001-45: a missing contact holds the run, which names the remedy and touches nothing',
+    },
+  },
+  {
+    name: 'the backup before a Major may be waived',
+    file: 'src/planner/preflight/definitions.ts',
+    find: 'isWaivable: !isMandatory,',
+    replace: 'isWaivable: true,',
+    test: {
+      file: 'src/planner/preflight/checks.test.ts',
+      name: '001-60 A-13: a Major without a backup of its database is held, and neither waived nor attested',
+    },
+  },
+  {
+    name: 'exactly an hour counts as less',
+    file: 'src/planner/question.ts',
+    find: 'now > window.border',
+    replace: 'now >= window.border',
+    test: issue('001-125 A-16: exactly 60:00 left is not less'),
+  },
+  {
+    name: 'a restart takes no word to give up what users wrote',
+    file: 'src/planner/failure.ts',
+    find: `choice === 'Rollback' || choice === 'Restart'`,
+    replace: `choice === 'Rollback'`,
+    test: issue('001-123 S-29: is not heard where it would lose writes and does not say so'),
+  },
+  {
+    name: 'everything begins again although the way back failed',
+    file: 'src/planner/follow-up.ts',
+    find: `last.status?.phase === 'RolledBack' &&`,
+    replace: '',
+    test: issue('001-123: a restart whose way back failed begins nothing'),
+  },
+  {
+    name: 'one word makes two runs',
+    file: 'src/planner/follow-up.ts',
+    find: '[followsAnnotation] === follows)',
+    replace: `[followsAnnotation] === '')`,
+    test: issue('S-08: one word, one run, whatever has become of that one'),
   },
 ];

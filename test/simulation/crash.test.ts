@@ -12,7 +12,7 @@ import { availableParallelism } from 'node:os';
 import { after, describe, it } from 'node:test';
 import { SweepPool } from './sweep-pool.ts';
 import type { Order } from './sweep.ts';
-import { stories } from './stories/index.ts';
+import { sweptStories } from './stories/index.ts';
 
 const { CRASH_STORY: onlyStory, CRASH_ORDER: onlyOrder, CRASH_AT: onlyAt } = process.env;
 
@@ -29,7 +29,7 @@ function ordersToTry(): readonly Order[] {
 }
 
 const orders = ordersToTry();
-const told = stories.filter((story) => onlyStory === undefined || story.name === onlyStory);
+const told = sweptStories.filter((story) => onlyStory === undefined || story.name === onlyStory);
 const kills = onlyAt === undefined ? {} : { kills: [onlyAt.split(',').map(Number)] };
 
 function nameOf(order: Order): string {

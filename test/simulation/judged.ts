@@ -7,7 +7,7 @@ import type { TryResult } from '../../src/drivers/probes/attempts.ts';
 import { findMismatches } from '../../src/drivers/probes/expectations.ts';
 import { jobState } from '../../src/drivers/probes/job-result.ts';
 import { resultOf } from '../../src/drivers/probes/network.ts';
-import { Redactor } from '../../src/drivers/probes/secrets.ts';
+import { Redactor } from '../../src/drivers/jobs/redaction.ts';
 import { DeadlineExceeded } from '../../src/kube/deadline.ts';
 import type { Judgement, ProbeScript } from '../../src/simulation/probing.ts';
 

@@ -8,15 +8,21 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { isServing, personSets, setInstance } from '../../src/simulation/pools.ts';
+
 import { crashPlan } from '../../src/simulation/process.ts';
 import { seededRandom, type Random } from '../../src/simulation/random.ts';
 import type { Simulation, StoryEvent } from '../../src/simulation/simulation.ts';
 import { provenKey, type World } from '../../src/simulation/world.ts';
+import type { UpgradeRunStatus } from '../../src/api/upgrade-run.ts';
+import { formatInstant } from '../../src/shared/instant.ts';
 import { isEnded } from '../../src/status/summarize-run.ts';
+import { decision } from '../builders/objects.ts';
 import { majorSetting, minorSetting } from './major.ts';
 import { decide, play, setting, type Told } from './story.ts';
 
 const minuteMs = 60_000;
+/** When every story begins. */
+const storyStart = Date.UTC(2026, 11, 5, 20);
 const seconds = Number(process.env['RANDOM_SECONDS'] ?? '20');
 
 interface Drawn {
@@ -45,15 +51,17 @@ function draw(seed: number): Drawn {
       : (kind === 'minor' ? minorSetting : majorSetting)({ groups, policy, onServed });
   // What a person gives up, or has allowed beforehand, is not lost silently.
   scene.world.promises.mayLose = true;
+  const until = untilOf(random);
+  if (until !== undefined) Object.assign(scene.objects.sets[0]?.spec ?? {}, { schedule: { until } });
   const fail = random() < 0.6 ? [faultOf(random, kind, groups)] : [];
   const events = Array.from({ length: Math.floor(random() * 4) }, () => eventOf(random, groups));
   const crashes = Array.from({ length: Math.floor(random() * 4) }, () => 1 + Math.floor(random() * 120));
   return {
-    told: { ...scene, fail, events: [...events, answers(random)], limitMs: 120 * minuteMs },
+    told: { ...scene, fail, events: [...events, answers(random), ...triesAgain(random)], limitMs: 120 * minuteMs },
     crashes,
     words: [
       `${kind}, ${groups} groups, ${policy}, ${onServed}`,
-      `fails: ${fail.join(', ')}`,
+      `fails: ${fail.join(', ')}; agreed until ${until ?? 'whenever'}`,
       `killed at: ${crashes.join(', ')}`,
       ...events.map((event) => `${(event.atMs ?? 0) / 1000} s: ${event.what}`),
     ],
@@ -109,7 +117,7 @@ function eventOf(random: Random, groups: number): StoryEvent {
 
 /** A person who answers at some time, with one of the choices that are offered. */
 function answers(random: Random): StoryEvent {
-  const pick = random();
+  const [pick, refuses] = [random(), random() < 0.1];
   const patienceMs = Math.floor(random() * 10 * minuteMs);
   let since = Number.POSITIVE_INFINITY;
   return {
@@ -124,14 +132,48 @@ function answers(random: Random): StoryEvent {
       const chosen = choices[Math.floor(pick * choices.length)];
       if (chosen === undefined) return;
       const { choice, method, data } = chosen;
-      if (choice !== 'Rollback' && choice !== 'Resume' && choice !== 'Abort' && choice !== 'SignOff') return;
+      if (!isPlain(choice)) return;
       decide(simulation, {
         choice,
+        // A refusal of the way back is a word too.
+        ...(choice === 'Rollback' && refuses ? { verdict: 'Denied' } : {}),
         ...(method === undefined ? {} : { method }),
         ...(data === undefined ? {} : { data }),
       });
     },
   };
+}
+
+type PlainChoice = 'Rollback' | 'Resume' | 'Restart' | 'Abort' | 'SignOff';
+
+/** Nothing is to be named beyond what the choice says. */
+function isPlain(choice: string): choice is PlainChoice {
+  return ['Rollback', 'Resume', 'Restart', 'Abort', 'SignOff'].includes(choice);
+}
+
+/** Somebody tries again what has ended without success. */
+function triesAgain(random: Random): StoryEvent[] {
+  if (random() < 0.5) return [];
+  return [
+    {
+      what: 'ben tries again',
+      when: ({ store }) =>
+        store.runs.length > 0 &&
+        store.runs.every(({ status }) => isEnded(status?.phase)) &&
+        store.runs[0]?.status?.phase !== 'Completed',
+      act: ({ store }) => {
+        const run = store.runs.findLast(({ spec }) => spec.purpose === 'Upgrade') ?? assert.fail();
+        const { name } = run.metadata;
+        store.decide(decision(name, { planHash: run.spec.planHash, choice: 'Retry' }));
+      },
+    },
+  ];
+}
+
+/** The end that is agreed, if any: before the upgrade is done, in the middle of a question, or much later. */
+function untilOf(random: Random): string | undefined {
+  if (random() < 0.5) return undefined;
+  return formatInstant(storyStart + Math.floor(random() * 150) * minuteMs);
 }
 
 function loseApiServer(world: World): void {
@@ -151,7 +193,7 @@ async function tell(seed: number): Promise<string> {
       { tell: () => drawn.told },
       { seed, crash: crashPlan(drawn.crashes), validates: false },
     );
-    const stuck = result.runs.filter(({ status }) => !isEnded(status?.phase) && !isAsking(status?.phase));
+    const stuck = result.runs.filter(({ status }) => !isEnded(status?.phase) && !isAsking(status));
     // A restart also forgets what a person said, and the end may come before the members are back.
     const forgets = drawn.words.some((word) => word.includes('restarts and forgets'));
     const kept = result.violations.filter(
@@ -160,6 +202,11 @@ async function tell(seed: number): Promise<string> {
     const why = [
       ...kept,
       ...strangersIn(world),
+      ...result.runs.flatMap(({ metadata, status }) =>
+        (status?.choices ?? [])
+          .filter(({ estimate }) => estimate === undefined)
+          .map(({ choice }) => `${metadata.name}: nobody knows how long ${choice} takes`),
+      ),
       ...stuck.map((run) => `${run.metadata.name} is ${run.status?.phase ?? 'new'}`),
     ];
     if (why.length === 0) return '';
@@ -181,8 +228,10 @@ function strangersIn(world: World): string[] {
   );
 }
 
-/** Waits for a person: for a decision, or while a member or a pause of theirs stands in the way. */
-function isAsking(phase: string | undefined): boolean {
+/** Waits for a person: for a decision, a check, or while a member or a pause of theirs stands in the way. */
+function isAsking(status: UpgradeRunStatus | undefined): boolean {
+  const { phase, blockers = [] } = status ?? {};
+  if (phase === 'Preflight') return blockers.some(({ type }) => type === 'Preflight');
   return phase === 'AwaitingDecision' || phase === 'RollingBack' || phase === 'Paused';
 }
 

@@ -82,6 +82,13 @@ export interface Story {
   readonly check?: (ended: Ended) => void;
   /** Why another order of things may end otherwise; only the promises are asked for then. */
   readonly endsVary?: string;
+  /** The part in which a sweep kills the controller, where another story has the rest; default: all of it. */
+  readonly part?: StoryPart;
+}
+
+export interface StoryPart {
+  readonly begins: (simulation: Simulation) => boolean;
+  readonly ends?: (simulation: Simulation) => boolean;
 }
 
 export interface Ended {
@@ -94,6 +101,8 @@ export interface Telling {
   readonly crash?: CrashPlan;
   readonly seed?: number;
   readonly validates?: boolean;
+  /** Beside those of the story. */
+  readonly events?: readonly StoryEvent[];
 }
 
 export async function play(story: Pick<Story, 'tell'>, telling: Telling = {}): Promise<Ended> {
@@ -103,7 +112,7 @@ export async function play(story: Pick<Story, 'tell'>, telling: Telling = {}): P
   const simulation = new Simulation({
     world: told.world,
     objects: told.objects,
-    events: told.events ?? [],
+    events: [...(told.events ?? []), ...(telling.events ?? [])],
     script: (attempt) => told.script?.(attempt) ?? byFault(attempt),
     driverFaults: told.driverFaults ?? [],
     crash: telling.crash ?? crashPlan(),

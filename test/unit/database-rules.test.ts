@@ -51,6 +51,7 @@ function ask(question: Question): StepVerdict {
     restores: new Map(),
     probes: new Map(),
     databaseJobs: new Map(jobs),
+    checks: new Map(),
     saved: new Set(),
     settings: new Map(),
   };
@@ -168,7 +169,7 @@ describe('rules of the database', () => {
     const spec = { run: 'portal-1', planHash: `sha256:${'0'.repeat(64)}`, choice: 'Rollback' } as const;
     const run = {
       metadata: { name: 'portal-1' },
-      spec: { planHash: spec.planHash },
+      spec: { planHash: spec.planHash, policy: {} },
       status: { choices: [{ choice: 'Rollback', method: 'DatabaseAndSnapshots', data: 'Discard' }] },
     } as unknown as UpgradeRun;
     const count = (method: string, data: 'Keep' | 'Discard'): number =>

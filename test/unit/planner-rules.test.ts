@@ -159,6 +159,7 @@ function observe(world: World): Observed {
         : new Map([['data-a', { claim: 'data-a', state: world.restore, message: '' }]]),
     probes: new Map(probeIds.map((id) => [id, { id, state: world.probe ?? 'absent', message: '', results: [] }])),
     databaseJobs: new Map(),
+    checks: new Map(),
     saved: new Set(),
     settings: new Map(),
   };
@@ -254,7 +255,7 @@ describe('rules of the steps', () => {
       'done',
     ],
     'a group that another run has locked is waited for': [
-      { action: 'Preflight' },
+      { action: 'Preflight', handles: { 'opened/operation': at(0) } },
       { lockedBy: 'other-run' },
       'wait LockHeld',
     ],

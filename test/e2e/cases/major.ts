@@ -106,7 +106,7 @@ async function failedRestore(bed: Bed): Promise<void> {
       assert.match(back.status.failure.message, /there is no backup/);
       assert.deepEqual(
         back.status.choices?.map(({ choice }) => choice),
-        ['Resume', 'Abort'],
+        ['Resume', 'Rebuild', 'Rebuild', 'Abort'],
       );
       assert.deepEqual(await runningImages(example), {}, 'nobody is started on a schema that is not his');
       const shell = await openBackups(example);

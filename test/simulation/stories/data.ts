@@ -73,7 +73,7 @@ export const dataStories: readonly Story[] = [
     check: ({ world }) =>
       assert.deepEqual(
         [...new Set(world.calls.map((call) => call.kind))],
-        ['LockGroup', 'LockWorkload', 'RunProbes', 'UnlockWorkload', 'UnlockGroup'],
+        ['LockGroups', 'LockWorkloads', 'RunProbes', 'UnlockWorkloads', 'UnlockGroups'],
       ),
   },
   {

@@ -1,8 +1,15 @@
+import { againStories } from './again.ts';
 import { dataStories } from './data.ts';
+import { decisionStories } from './decisions.ts';
+import { issueStories } from './issue.ts';
 import { majorStories } from './major.ts';
 import { poolStories } from './pools.ts';
+import { preflightStories } from './preflight.ts';
 import { probeStories } from './probes.ts';
+import { readOnlyStories } from './read-only.ts';
+import { rebuildStories } from './rebuild.ts';
 import { walkStories } from './walk.ts';
+import { rowStories } from '../failing-rows-story.ts';
 import type { Story } from '../story.ts';
 
 export const stories: readonly Story[] = [
@@ -11,4 +18,13 @@ export const stories: readonly Story[] = [
   ...dataStories,
   ...probeStories,
   ...majorStories,
+  ...rebuildStories,
+  ...decisionStories,
+  ...issueStories,
+  ...againStories,
+  ...readOnlyStories,
+  ...preflightStories,
 ];
+
+/** Those, and each failing row of both procedures: tables of ends, without a golden file each. */
+export const sweptStories: readonly Story[] = [...stories, ...rowStories];
