@@ -115,7 +115,10 @@ export function computeScope(input: ScopeInput): ObservationScope {
       : {}),
     ...(step.action === 'RestoreSnapshot' || step.action === 'Reinstall' ? restoresOf({ ...input, handles }) : {}),
     ...(step.action === 'Reinstall' && handles[settingsKey(group)] !== undefined
-      ? { saved: [...savedOf(input, handles), ...savedSettings(input, handles)] }
+      ? {
+          saved: [...savedOf(input, handles), ...savedSettings(input, handles)],
+          settings: own.flatMap(settingChanges),
+        }
       : {}),
     ...(step.action === 'Rebuild' ? rebuildScope({ ...input, handles }) : {}),
     ...(step.action === 'Reboot' ? rebootScope({ ...input, handles }) : {}),
