@@ -14,7 +14,7 @@ import type { EpochMs } from '../shared/clock.ts';
 import { formatInstant, parseInstant } from '../shared/instant.ts';
 import type { Logger } from '../shared/logger.ts';
 import { runOf } from '../status/summarize-run.ts';
-import { contextOf } from './input.ts';
+import { contextOf } from './run-context.ts';
 import { renderStepLog, type Asked } from './deployment-log-text.ts';
 
 /** One step attempt's log, as it is stored. */

@@ -18,7 +18,8 @@ import { advance, begin, heartbeat, initialEntries, note } from './journal.ts';
 import { signOfLostJournal } from './lost-journal.ts';
 import { observeWorld } from './observe.ts';
 import { toFailure } from './outcome.ts';
-import { asStored, contextOf, type PassInput, type PassOutcome, type Progress } from './input.ts';
+import { asStored, type PassInput, type PassOutcome, type Progress } from './input.ts';
+import { contextOf } from './run-context.ts';
 import { retainPass } from './retain.ts';
 import { isSameJson } from './same.ts';
 

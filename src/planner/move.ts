@@ -1,6 +1,6 @@
 import type { Choice, RunPhase, StepState } from '../api/upgrade-run.ts';
 import type { Effect } from './effects.ts';
-import type { PreflightReport } from './preflight/gate.ts';
+import type { PreflightReport } from './preflight/report.ts';
 import type { BlockerSubject } from './verdict.ts';
 
 /** The database goes back first, if and only if its schema was changed: that is in the journal, not in the method. */

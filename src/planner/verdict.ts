@@ -3,7 +3,7 @@ import type { Choice, RunGroup, Step, StepEntry, UpgradeRunSpec } from '../api/u
 import type { Effect } from './effects.ts';
 import type { Handles } from './journal.ts';
 import type { Observed } from './observed.ts';
-import type { PreflightReport } from './preflight/gate.ts';
+import type { PreflightReport } from './preflight/report.ts';
 
 /** A person's valid word on this run and plan. */
 export interface ValidDecision {

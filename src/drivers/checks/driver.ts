@@ -13,6 +13,7 @@ import { endDrill, observeDrill, runDrill } from './drill.ts';
 import { Expressions } from './expression.ts';
 import { observeAccess, observePull, runAccess, runPull } from './jobs.ts';
 import { lookAtBudgets, lookAtMachine, lookAtSnapshots, lookAtSpace, lookAtStaged, lookAtVolumes } from './looks.ts';
+import type { CheckParts } from './parts.ts';
 
 export interface CheckDriverOptions {
   readonly client: KubeClient;
@@ -48,12 +49,6 @@ export function createCheckDriver({ client, clock, logger }: CheckDriverOptions)
         }
       }),
   };
-}
-
-export interface CheckParts {
-  readonly client: KubeClient;
-  readonly clock: Clock;
-  readonly expressions: Expressions;
 }
 
 async function answer(

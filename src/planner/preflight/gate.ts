@@ -3,7 +3,7 @@
  *
  * The gate stands open from the moment the journal says so: what a check finds later is a matter for the steps.
  */
-import type { Choice, PreflightCheck, RunPolicy, UpgradeRun } from '../../api/upgrade-run.ts';
+import type { Choice, RunPolicy, UpgradeRun } from '../../api/upgrade-run.ts';
 import type { UpgradeSetSpec } from '../../api/upgrade-set.ts';
 import { formatInstant } from '../../shared/instant.ts';
 import { canonicalJson } from '../../shared/json.ts';
@@ -13,16 +13,9 @@ import type { StepContext, StepVerdict } from '../verdict.ts';
 import type { CheckDefinition, CheckPlace, Finding } from './check.ts';
 import { definitionsOf } from './definitions.ts';
 import { clearAway, leftovers } from './leftovers.ts';
+import type { PreflightReport } from './report.ts';
 import { beginRound, roundOf } from './rounds.ts';
 import { overrideOf, useDecision, type Override } from './waivers.ts';
-
-/** What people see of the gate; it goes with whatever the run does meanwhile. */
-export interface PreflightReport {
-  readonly checks: readonly (PreflightCheck & { readonly isPending: boolean })[];
-  readonly choices: readonly Choice[];
-  /** What holds the run, each with the next move. */
-  readonly unmet: readonly { readonly check: string; readonly message: string }[];
-}
 
 /** When this attempt passed the gate. */
 export const openedKey = (operation: string): string => `opened/${operation}`;
