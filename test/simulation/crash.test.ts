@@ -1,7 +1,7 @@
 /**
- * Every story again with the controller killed after every single effect and every single write of status: in the
- * order as written, in one drawn from a known seed, and in one nobody has tried yet. The end is the same, nothing
- * once-only happens twice, and every invariant holds at every instant.
+ * Every story again with the controller killed after every single effect and every single write of status, and at points
+ * drawn anew in an order nobody has tried yet. The end is the same, nothing once-only happens twice, and every
+ * invariant holds at every instant.
  *
  * `CRASH_ORDER=fixed` or a seed tells all in that order alone, `CRASH_STORY=NAME` that story alone, and `CRASH_AT=3,17`
  * with these kills alone.
@@ -24,7 +24,7 @@ const timeout = 20 * 60_000;
 const draws = 4;
 
 function ordersToTry(): readonly Order[] {
-  if (onlyOrder === undefined) return ['fixed', 1, unknownSeed];
+  if (onlyOrder === undefined) return ['fixed', unknownSeed];
   return [onlyOrder === 'fixed' ? 'fixed' : Number(onlyOrder)];
 }
 
@@ -33,8 +33,8 @@ const told = sweptStories.filter((story) => onlyStory === undefined || story.nam
 const kills = onlyAt === undefined ? {} : { kills: [onlyAt.split(',').map(Number)] };
 
 function nameOf(order: Order): string {
-  if (order === 'fixed') return 'in fixed order';
-  return order === unknownSeed ? 'in an order drawn anew' : `in the order of seed ${order}`;
+  if (order === 'fixed') return 'at every point in fixed order';
+  return order === unknownSeed ? 'here and there in an order drawn anew' : `here and there in the order of seed ${order}`;
 }
 
 describe(
@@ -46,7 +46,7 @@ describe(
     after(() => pool.close());
     for (const order of orders) {
       for (const story of told) {
-        it(`${story.ids} ${story.name}: killed at every point ${nameOf(order)}`, { timeout }, async () => {
+        it(`${story.ids} ${story.name}: killed ${nameOf(order)}`, { timeout }, async () => {
           const report = await pool.run({ story: story.name, order, ...(onlyAt === undefined ? { draws } : kills) });
           assert.equal(report.failures.length, 0, report.failures.join('\n\n'));
         });

@@ -36,7 +36,8 @@ export interface SweepReport {
 
 const maxFailures = 3;
 const killsPerDraw = 4;
-/** Single kills in the part of a story, in each drawn order. */
+/** Single kills in each drawn order, of a whole story and of the part of one: new ones in every run. */
+const drawsOfStory = 40;
 const drawsOfPart = 3;
 /** So many points at either end of a long part. */
 const edgeOfPart = 50;
@@ -81,15 +82,16 @@ async function pointsOf(story: Story, order: Order): Promise<Range> {
   return { first, last: last ?? crash.passed, isPart: part !== undefined };
 }
 
-/** Each point alone; of a part, only some where the order is not the one it is written in. */
+/** Each point alone; only some where the order is not the one it is written in. */
 function singly({ order }: SweepTask, { first, last, isPart }: Range): number[][] {
   const all = Array.from({ length: last - first + 1 }, (_, index) => [first + index]);
-  if (!isPart) return all;
   // In the middle of a long part the same is asked again and again.
   if (order === 'fixed')
-    return all.length > 2 * edgeOfPart ? [...all.slice(0, edgeOfPart), ...all.slice(-edgeOfPart)] : all;
+    return isPart && all.length > 2 * edgeOfPart ? [...all.slice(0, edgeOfPart), ...all.slice(-edgeOfPart)] : all;
+  const draws = isPart ? drawsOfPart : drawsOfStory;
+  if (!isPart && all.length <= draws) return all;
   const random = seededRandom(order);
-  return Array.from({ length: drawsOfPart }, () => [pick(random, { first, last })]);
+  return Array.from({ length: draws }, () => [pick(random, { first, last })]);
 }
 
 function drawn({ order, draws = 0 }: SweepTask, { first, last, isPart }: Range): number[][] {

@@ -1,7 +1,8 @@
 /** Puts the previous template and settings of a stopped group back. Source: 001-132, design 2.2. */
 import { seeWorkload, workloadsOf } from '../members.ts';
-import { workloadKey } from '../observed.ts';
+import { settingKey, workloadKey } from '../observed.ts';
 import { act, done, fail, targetOf, type StepContext, type StepVerdict } from '../verdict.ts';
+import { settingChanges } from './configure.ts';
 import { restorableClaims } from './restore-snapshot.ts';
 import { beforeKey, reattachKey, revisionKey, settingsKey, templateKey } from './keys.ts';
 
@@ -14,10 +15,11 @@ export function evaluateReinstall(context: StepContext): StepVerdict {
     if (revision === undefined) continue;
     const seen = seeWorkload(context.observed, workload);
     if (seen === undefined) return fail('WorkloadNotFound', `${workloadKey(workload)} is gone`);
-    if (!context.observed.saved.has(revision))
-      return fail('RevisionMissing', `the saved template ${revision} of ${workload.name} is gone`);
     const before = context.handles[beforeKey(workload)];
-    if (before !== undefined && seen.templateHash !== before) {
+    if (seen.templateHash !== before) {
+      // Written down before it is saved, and saved before it is changed: an upgrade that ended in between has changed nothing.
+      if (before === undefined || !context.observed.saved.has(revision))
+        return fail('RevisionMissing', `the saved template ${revision} of ${workload.name} is gone`);
       return act(
         { kind: 'RestoreTemplate', workload, revision },
         `${workload.name} goes back to its previous template`,
@@ -34,12 +36,20 @@ export function evaluateReinstall(context: StepContext): StepVerdict {
   const saved = context.handles[settingsKey(group.name)];
   const restored = `${settingsKey(group.name)}/restored`;
   if (saved !== undefined && context.handles[restored] === undefined) {
-    if (!context.observed.saved.has(saved))
-      return fail('RevisionMissing', `the saved settings ${saved} of ${group.name} are gone`);
+    if (!context.observed.saved.has(saved)) {
+      if (hasSettings(context)) return fail('RevisionMissing', `the saved settings ${saved} of ${group.name} are gone`);
+      return done('previous template is back; the settings were not changed yet');
+    }
     const because = `${group.name} goes back to its previous settings`;
     return { kind: 'act', effect: { kind: 'RestoreSettings', name: saved }, because, after: { [restored]: 'yes' } };
   }
   return done('previous template and settings are back');
+}
+
+/** Is any setting of the release there? They are changed only after the values before were saved. */
+function hasSettings({ run, step, observed }: StepContext): boolean {
+  const changes = settingChanges(targetOf(run.spec, step));
+  return changes.some((change) => observed.settings.get(settingKey(change)) === 'as-wanted');
 }
 
 /** After a restore that failed, the volumes from before it go back under their names: new data is better than none. */
