@@ -52,11 +52,11 @@ export const requirements = `
 001-47 | No access yet: wait, do not fail | check \`RemoteAccess\` holds the run (\`Preflight\`), or is attested; \`UpgradeSet.status.blockers\` |
 001-48 | A test user and a test machine | checks \`TestAccount\` and \`TestMachine\`; \`ProbeSuite.spec.probes.http.env\`, \`ProbeSuite.spec.probes.job\` |
 001-49 | Installers may be staged | check \`Staging\`: the images are on the nodes | Belay does not put them there
-001-50 | Where to download | | no link in the release
+001-50 | Where to download | \`Package.spec.notes.download\`, \`UpgradeSet.status.available.download\` |
 001-51 | Staged, or reachable | check \`Staging\`: on the nodes, or a Job can pull it |
 001-52 | A means of backup before it begins | check \`Backups\`; \`Database.spec.backup\`, \`ServerGroup.spec.snapshot\` |
 001-53 | Each way back is usable or not | check \`RestoreDrill\`; \`Database.spec.drill\`, \`Database.spec.backup.verify\`, \`UpgradeRun.status.choices\` |
-001-54 | Republish applications afterwards | | no such step
+001-54 | Republish applications afterwards | \`ServerGroup.spec.hooks\` at \`AfterRun\`, \`HookFailed\`, \`UpgradeRun.status.steps.message\` |
 001-55 | Misplaced packages are found before | \`UpgradeSet.spec.preflight.checks\`: a suite of yours holds the start |
 001-56 | Users learn why | \`ProbeSuite.spec.probes.remedy\` in \`UpgradeRun.status.preflight.remedy\` |
 001-57 | Everything published is in the repository | \`UpgradeSet.spec.preflight.checks\`: a suite of yours holds the start |
@@ -64,7 +64,7 @@ export const requirements = `
 001-59 | Snapshots stay until the sign-off | \`ServerGroup.spec.snapshot.retain\`, \`UpgradeRun.status.retained\` |
 001-60 | Major: no start without a database backup | \`Database.spec.backup.verify\`, \`DatabaseIncomplete\`, \`BackupNotVerified\` |
 001-61 | Backup by the operator, or by the customer | \`Database.spec.backup.job\`; check \`Backups\` attested with \`Decision.spec.evidence\` | before a Major the operator takes it itself, always
-001-62 | Copies of directories on each server | \`ServerGroup.spec.snapshot\`, previous template and settings | no copy of single directories
+001-62 | Copies of directories on each server | \`ServerGroup.spec.hooks\` at \`BeforeRun\`; \`ServerGroup.spec.snapshot\`, previous template and settings |
 # Architecture and tests
 001-63 | Capacity that is left after a drain | \`Pool.spec.minServing\` |
 001-64 | Servers are independent of each other | \`ServerGroup.spec.servers\` |
@@ -150,7 +150,7 @@ export const requirements = `
 001-140 | Rebuild 4: the same database | the release that fits the schema that is there |
 001-141 | Rebuild ends clean | its tests, alone and through the pool; back into its pools |
 001-142 | A record of each upgrade | \`UpgradeRun.status.steps\`, \`UpgradeSet.status.history\`, \`Decision.spec.decidedBy\` |
-001-143 | A path for the hub | | \`hub-first\` is a name without a procedure
+001-143 | A path for the hub: a hook only | \`ServerGroup.spec.hooks\`: a Job of yours before the first row, or after the last |
 # Readings
 A-10 | Minor: the command runs and must change nothing | \`NotAMinorRelease\` |
 A-11 | Time at risk is an estimate, by servers | \`UpgradeRun.status.clocks.atRisk\` |

@@ -145,6 +145,16 @@ export function url(description: string): z.ZodString {
     .meta({ description });
 }
 
+/** A place to fetch something from that nobody can change on the way; no variables. */
+export function httpsURL(description: string): z.ZodString {
+  const rule: Rule<string> = {
+    rule: "self.matches('^https://[^\\\\s/]+(/[^\\\\s]*)?$')",
+    message: 'it must be a URL that begins with https://, such as https://downloads.example/portal/1.2.0',
+    check: (text) => /^https:\/\/[^\s/]+(\/[^\s]*)?$/.test(text),
+  };
+  return withChecks(z.string().min(1).max(2048), [rule]).meta({ description, ...validations([rule]) });
+}
+
 /** A place in a JSON document, RFC 9535. */
 export function jsonPath(description: string): z.ZodString {
   return z.string().min(1).max(512).regex(/^\$/).meta({ description });

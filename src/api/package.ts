@@ -55,6 +55,9 @@ export const packageCheck = c.object('One check before the start.', {
 });
 
 const notes = c.object('notes are the release notes.', {
+  download: c
+    .httpsURL('download is where the release can be fetched from; status.available of the UpgradeSet shows it.')
+    .optional(),
   released: c.text('released is the day of the release, such as "2026-11-02".', 10).optional(),
   features: c.atomicList('features are new.', c.text('One line.')).optional(),
   fixes: c.atomicList('fixes were mended.', c.text('One line.')).optional(),

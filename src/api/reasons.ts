@@ -167,8 +167,9 @@ export const reasons = {
     remedy: 'See whether the member runs and whether the URL is right; it is called again.',
   },
   DrainHeld: {
-    meaning: 'Users were still connected when drain.timeout was over, and the policy is Hold.',
-    remedy: 'End their connections, or abort the run.',
+    meaning:
+      'When drain.timeout was over, users were still connected, or the pool had not let go of a member; the policy is Hold.',
+    remedy: 'End their connections, or mend the pool: it is asked on. Or abort the run.',
   },
   DrainTimeout: {
     meaning: 'Users were still connected when drain.timeout was over, and the policy is Fail.',
@@ -320,7 +321,7 @@ export const reasons = {
   },
   SnapshotNotReady: {
     meaning: 'A volume snapshot was asked for and is not ready yet.',
-    remedy: 'Nothing until the timeout of the step; then look at the CSI driver.',
+    remedy: 'Nothing until the timeout of the step; then mend the CSI driver and resume: another snapshot is taken.',
   },
   SnapshotUnusable: {
     meaning: 'A volume snapshot failed, has gone, or is of another claim.',
@@ -562,6 +563,14 @@ export const reasons = {
   ReplaceTimeout: {
     meaning: 'A volume could not be made anew in time.',
     remedy: 'See the events of the claim; the old volume is kept. Mend the cause, then resume.',
+  },
+  HookRunning: {
+    meaning: 'A Job of `ServerGroup.spec.hooks` runs.',
+    remedy: 'Nothing at first; when it lasts, look at the Job belay-hook-….',
+  },
+  HookFailed: {
+    meaning: 'A Job of `ServerGroup.spec.hooks` failed, or could not be run.',
+    remedy: 'See the log of the step, mend the cause, then resume; or set onFailure: Warn for the next run.',
   },
   Rebooting: {
     meaning: 'What a server runs on is restarted, and its node is waited for.',

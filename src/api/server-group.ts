@@ -104,6 +104,22 @@ export const rebuildPolicy = c.object(
   },
 );
 
+export const hook = c.object('One Job of yours at a fixed place of a run.', {
+  name: c.entryName('name names it in plans, logs and messages, such as "copy" or "republish".'),
+  at: z.enum(['BeforeRun', 'AfterRun', 'BeforeRollback', 'AfterRollback']).meta({
+    description:
+      'at is when. BeforeRun: after the checks, before the first server is taken out. AfterRun: after the final tests, before the sign-off. BeforeRollback and AfterRollback: first and last on the way back.',
+  }),
+  job: c.job,
+  onFailure: z
+    .enum(['Fail', 'Warn'])
+    .meta({
+      description:
+        'onFailure Fail: the step fails like any other. Warn: it is only reported. BeforeRollback always only reports, so that it never keeps a run from going back. Default Fail.',
+    })
+    .default('Fail'),
+});
+
 export const configFormat = z.enum(['Ini', 'Json', 'Yaml', 'Properties', 'Text']).meta({
   description:
     'format is how the document is read. Paths are "section/key" in Ini, "a/b/0" in Json and Yaml, the key in Properties, empty in Text.',
@@ -137,6 +153,14 @@ export const serverGroupSpec = c.object(
       'isolatedParameters replace them when the group is tested before it joins its pools, such as {BASE: "http://${SERVER}:8080"}. Default: the same URLs, connected to the pods of each server.',
     ).optional(),
     rebuild: rebuildPolicy.optional(),
+    hooks: c
+      .mapList(
+        'hooks are Jobs of yours at fixed places of a run, once for each server of the group, one server after the other; of several at one place, in this order.',
+        'name',
+        hook,
+        { max: 8 },
+      )
+      .optional(),
     drain: drainPolicy.prefault({}),
     snapshot: snapshotPolicy.optional(),
     takeOwnership: c
@@ -234,6 +258,7 @@ export type ServerGroupStatus = z.output<typeof serverGroupStatus>;
 export interface ServerGroup extends ApiObject<ServerGroupSpec, ServerGroupStatus> {}
 export type Server = ServerGroupSpec['servers'][number];
 export type WorkloadKind = z.output<typeof workloadKind>;
+export type Hook = z.output<typeof hook>;
 export type RebuildPolicy = z.output<typeof rebuildPolicy>;
 export type DrainPolicy = z.output<typeof drainPolicy>;
 export type SnapshotPolicy = z.output<typeof snapshotPolicy>;

@@ -5,7 +5,7 @@ import { type ApiObject, defineKind } from './kind.ts';
 import { databaseSpec } from './database.ts';
 import { packageCheck } from './package.ts';
 import { probeSuiteSpec } from './probe-suite.ts';
-import { configFormat, configObject, drainPolicy, rebuildPolicy, snapshotPolicy } from './server-group.ts';
+import { configFormat, configObject, drainPolicy, hook, rebuildPolicy, snapshotPolicy } from './server-group.ts';
 
 /** The newest `spec.format` this build reads and writes; runs of another format are left alone. */
 export const runFormat = 1;
@@ -37,6 +37,7 @@ export const stepActions = [
   'Reinstall',
   'Rebuild',
   'Reboot',
+  'Hook',
   'Centralize',
   'Cleanup',
 ] as const;
@@ -78,7 +79,7 @@ export const rollbackPolicy = c.object('rollback says when and how to go back.',
 export const schedule = {
   until: c
     .instant(
-      'until is when the agreed window ends: with less than rollback.authorizeBelow left, a problem asks for the authorisation of a rollback.',
+      'until is when the agreed window ends, such as "2026-12-05T23:00:00Z": with less than rollback.authorizeBelow left, a problem asks for the authorisation of a rollback.',
     )
     .optional(),
 };
@@ -159,7 +160,7 @@ export const timeoutsByVerb = (description: string): z.ZodRecord<z.ZodString, z.
     rules: [
       {
         rule: `self.all(k, k in [${stepActions.map((action) => `'${action}'`).join(', ')}])`,
-        message: 'the keys of timeouts are step verbs, such as Drain, Stop, Snapshot, Upgrade, Start, Probe',
+        message: `the keys of timeouts are step verbs: ${stepActions.join(', ')}`,
         check: (byVerb) => Object.keys(byVerb).every((verb) => stepActions.some((action) => action === verb)),
       },
     ],
@@ -209,6 +210,7 @@ const runGroup = c.object('The ServerGroup as it was when the run was made.', {
   drain: drainPolicy,
   snapshot: snapshotPolicy.optional(),
   rebuild: rebuildPolicy.optional(),
+  hooks: c.atomicList('hooks are its Jobs at fixed places of the run.', hook, { max: 8 }).optional(),
   probes: c.objectName('probes is the name of its suite.').optional(),
   probeParameters: stringMap('probeParameters are values for the suite through the pools.', 32, 2048).optional(),
   isolatedParameters: stringMap('isolatedParameters are values for the suite before it joins.', 32, 2048).optional(),
@@ -225,6 +227,7 @@ const step = c.object('One row of the procedure.', {
   action: stepAction('action is the verb.'),
   group: c.objectName('group is the group it works on.').optional(),
   server: c.entryName('server is the server it works on.').optional(),
+  hook: c.entryName('hook is the entry of spec.hooks of the group that a Hook runs.').optional(),
   scope: z
     .enum(['Isolated', 'Pool'])
     .meta({ description: 'scope is whom a Probe asks: the group by itself, or through the pools.' })
@@ -533,6 +536,9 @@ export const upgradeRunStatus = c.object('status is the journal.', {
       atRisk: plannedActual('atRisk is the time with less redundancy.'),
       downtime: plannedActual('downtime is the time without service.'),
     })
+    .optional(),
+  followedBy: c
+    .objectName('followedBy is the run that goes on where this one has stopped: its way back, or a rebuild.')
     .optional(),
   failure: c
     .object('failure is what ended or stopped the run.', {

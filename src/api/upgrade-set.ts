@@ -131,6 +131,9 @@ export const upgradeSetStatus = c.object('status is where the upgrade is.', {
           c.objectName('A Package.'),
         )
         .optional(),
+      download: c
+        .text('download is where it can be fetched from, where its notes say so (Package.spec.notes.download).', 2048)
+        .optional(),
       message: c.text('message says what to know before choosing it, such as a Major on the way.').optional(),
     })
     .optional(),

@@ -16,9 +16,11 @@ export interface Asked {
 
 /**
  * Subresources of upgraderuns that nothing serves: the right to create them all is the right to decide. The choice; the
- * role it is decided in; and to roll back, for a restart that throws data away.
+ * role it is decided in; and to roll back, for a restart that throws data away. A sign-off as Engineer is half of one,
+ * which counts only beside that of an administrator: the role is enough for it.
  */
 export function rightsFor({ choice, as: role, data }: Pick<DecisionSpec, 'choice' | 'as' | 'data'>): string[] {
+  if (choice === 'SignOff' && role === 'Engineer') return ['as-engineer'];
   return [
     choice.toLowerCase(),
     ...(role === undefined ? [] : [`as-${role.toLowerCase()}`]),

@@ -271,7 +271,7 @@ function setsDecided(caches: Pick<OwnCaches, 'upgradeRuns'>, decision: Decision)
   return run === undefined ? [] : [keyNear(run, run.spec.upgradeSet)];
 }
 
-/** How often a set says how far its run is, while nothing else about it changes. */
+/** How often a set says how far its run is, and a package how many run it, while nothing else about them changes. */
 const toldEveryMs = 1_000;
 
 function setController(options: AssembleOptions): Runnable {
@@ -304,6 +304,7 @@ function objectControllers(options: AssembleOptions): Runnable[] {
   const decisionsOf = (run: KubeObject): ObjectKey[] =>
     keysOf(caches.decisions.list(run.metadata.namespace).filter((decision) => decision.spec.run === run.metadata.name));
   const groupsNear = (object: KubeObject): ObjectKey[] => keysOf(caches.serverGroups.list(object.metadata.namespace));
+  const packagePace = new Pace(() => options.clock.monotonic(), toldEveryMs);
   return [
     controller(options, {
       name: 'decision',
@@ -354,7 +355,7 @@ function objectControllers(options: AssembleOptions): Runnable[] {
         watchCache(caches.serverGroups, (group) => packagesOfGroup(caches, group), runsOther),
         watchCache(caches.databases, (database) => packagesOfDatabase(caches, database), hasOtherSchema),
       ],
-      reconcile: (name, signal) => reconcilePackage(context, name, signal),
+      reconcile: (name, signal) => reconcilePackage(context, packagePace, name, signal),
     }),
   ];
 }

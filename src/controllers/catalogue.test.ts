@@ -212,6 +212,39 @@ describe('prerequisites', () => {
     await stop();
   });
 
+  it('000-43: while servers change their version, the count is written once a second, and the last one is never lost', async () => {
+    const {
+      clock,
+      client,
+      settle,
+      release: read,
+      stop,
+    } = start((server) => {
+      for (const version of ['1.1.0', '1.2.0']) server.seed<Package>(packages, release('portal', version));
+      for (let number = 1; number <= 8; number += 1) seedGroup(server, 'portal', number, '1.1.0');
+    });
+    await settle();
+    await clock.advance(1_000);
+    const before = client.server.writes.length;
+    for (let number = 1; number <= 8; number += 1) {
+      await install(client, 'portal', number, '1.2.0');
+      const name = `portal-${number}`;
+      const servers = [{ name, version: '1.2.0', package: 'portal-1.2.0', state: 'Degraded' }];
+      const options = { subresource: 'status' } as const;
+      await client.mergePatch(serverGroups, { namespace, name }, { status: { version: '1.2.0', servers } }, options);
+      for (let turn = 0; turn < 4; turn += 1) await clock.advance(50);
+    }
+    const counts = client.server.writes.slice(before).filter(({ resource }) => resource.startsWith('packages.'));
+    // Two packages, for one and a half seconds.
+    assert.equal(counts.length, 4);
+    for (let turn = 0; turn < 4; turn += 1) await settle();
+    assert.deepEqual(
+      [judged(await read('portal-1.1.0')), judged(await read('portal-1.2.0'))],
+      ['Available 0: available', 'Available 8: available'],
+    );
+    await stop();
+  });
+
   it('001-34: a group whose servers differ says so, and runs no one version', async () => {
     const {
       client,

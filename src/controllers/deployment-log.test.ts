@@ -46,6 +46,25 @@ function migrating(entries: readonly (Partial<StepEntry> & { readonly id: string
   };
 }
 
+/** A run whose first step is a Job of the user's for web-1. */
+function hooked(): UpgradeRun {
+  const id = 'g1-hook-copy';
+  const made = upgradeRun('portal-1', [{ id, started: '2026-01-01T00:00:00.000Z' }]);
+  const [first] = made.spec.steps;
+  if (first === undefined) throw new RangeError('a plan has steps');
+  const job = { image: `registry.example/tools@sha256:${'0'.repeat(64)}`, args: ['copy', '${SERVER}'], timeout: '5m' };
+  const hooks = [{ name: 'copy', at: 'BeforeRun' as const, onFailure: 'Fail' as const, job }];
+  const step = { ...first, id, title: 'Run copy for group-1', action: 'Hook' as const, group: 'group-1', hook: 'copy' };
+  return {
+    ...made,
+    spec: {
+      ...made.spec,
+      groups: made.spec.groups.map((group) => ({ ...group, hooks })),
+      steps: [step, ...made.spec.steps.slice(-1)],
+    },
+  };
+}
+
 interface Play {
   readonly scene: Cluster;
   /** One pass of a controller that lives on. */
@@ -180,6 +199,18 @@ describe('the deployment log of a step', () => {
       ),
     );
     assert.doesNotMatch(textOf(made), new RegExp(password));
+  });
+
+  it('that ran a Job of the user’s says what it wrote, also when it went well and another process asked (001-54, 001-62)', async () => {
+    const made = play(hooked());
+    await ended(made, 0, 'copied 12 directories');
+    made.restart();
+    const entry = await untilOver(made);
+    assert.deepEqual([entry?.state, entry?.message], ['Succeeded', 'copy ran for web-1']);
+    assert.match(
+      textOf(made),
+      /^Job belay-hook-[0-9a-f]+$[^]*command: \["copy","web-1"\]$[^]*\| copied 12 directories$/m,
+    );
   });
 
   it('is written before the journal names it, and once (001-119)', async () => {

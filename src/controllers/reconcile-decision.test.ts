@@ -437,6 +437,23 @@ describe('what makes a decision void', () => {
     assert.equal(formatInstant(clock.now()), at('20:21:00.000'));
   });
 
+  it('S-08 S-35: a Retry that no run followed is void when its time is over, and stays where one did', async () => {
+    const { clock, client, decide, look } = scene(runWith('Upgrade', { phase: 'RolledBack' }));
+    const unheard = decide({ choice: 'Retry', expires: at('20:21:00'), name: 'unheard' });
+    const accepted = await look(unheard);
+    assert.deepEqual([accepted.phase, accepted.afterMs], ['Accepted', 60_000]);
+    await clock.advance(60_000);
+    assert.equal(said(await look(unheard)), `Void: it expired at ${at('20:21:00')}`);
+    const heard = decide({ choice: 'Retry', expires: at('20:22:00'), name: 'heard' });
+    assert.equal((await look(heard)).phase, 'Accepted');
+    const next = upgradeRun('portal-2', []);
+    const labels = { 'belay.dev/upgradeset': next.spec.upgradeSet };
+    const annotations = { 'belay.dev/follows': 'decision/heard' };
+    client.seed<UpgradeRun>(upgradeRuns, { ...next, metadata: { ...next.metadata, labels, annotations } });
+    await clock.advance(60_000);
+    assert.equal((await look(heard)).phase, 'Accepted');
+  });
+
   it('S-35: expiry does not take back what was acted on', async () => {
     const { clock, decide, look, change } = scene(runWith());
     const name = decide({ choice: 'SignOff', expires: at('20:21:00') });
@@ -704,6 +721,19 @@ describe('two people, two roles', () => {
       asked.map((spec) => (spec as { resourceAttributes: { subresource: string } }).resourceAttributes.subresource),
       ['approve', 'as-administrator'],
     );
+  });
+
+  it('001-03 001-94: half a sign-off takes the right to the role alone, and counts only where two halves are asked for', async () => {
+    const waiting = { steps: [at1('sign-off', 'Running')] };
+    const half = { choice: 'SignOff', as: 'Engineer' } as const;
+    const { decide, look, asked } = scene(withPolicy({ jointSteps: 'Both' }, waiting));
+    assert.match(said(await look(decide(half))), /^Accepted/);
+    assert.deepEqual(
+      asked.map((spec) => (spec as { resourceAttributes: { subresource: string } }).resourceAttributes.subresource),
+      ['as-engineer'],
+    );
+    const alone = scene(withPolicy({ jointSteps: 'One' }, waiting));
+    assert.match(said(await alone.look(alone.decide(half))), /^Void: a sign-off as Engineer is half of one/);
   });
 
   it('001-03 S-41: who may choose but not in that role is refused, with the right that is missing', async () => {

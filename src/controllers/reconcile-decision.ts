@@ -14,12 +14,14 @@ import { unheardReason } from '../planner/decisions/hearing.ts';
 import { firstAnswer, sameHand } from '../planner/decisions/precedence.ts';
 import { createdAt, inOrder } from '../planner/decisions/time.ts';
 import { validUntil, voidReason } from '../planner/decisions/void.ts';
+import { followsAnnotation } from '../planner/follow-up.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { formatInstant, parseInstant } from '../shared/instant.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import { mayDecide, rightsFor, wasInForce } from './access-review.ts';
 import { readyConditions } from './conditions.ts';
 import type { ControllerContext } from './context.ts';
+import { setLabel } from './run-store.ts';
 
 const kind: Resource<Decision> = decisions;
 const runs: Resource<UpgradeRun> = upgradeRuns;
@@ -65,7 +67,8 @@ export async function reconcileDecision(
 function nextLookMs(decision: Decision, run: UpgradeRun | undefined, now: EpochMs): number {
   const phase = decision.status?.phase;
   if (phase === 'Pending') return run === undefined ? longestMs : recheckMs;
-  if (phase !== 'Accepted' || run === undefined || isEnded(run.status?.phase)) return longestMs;
+  if (phase !== 'Accepted' || run === undefined) return longestMs;
+  if (isEnded(run.status?.phase) && decision.spec.choice !== 'Retry') return longestMs;
   const until = validUntil(decision, run);
   // One that was used stays accepted, and is not looked at for its time again.
   return until === undefined || until <= now ? longestMs : Math.min(until - now, longestMs - 1);
@@ -103,7 +106,8 @@ async function review(
   run: UpgradeRun | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Verdict> {
-  if (decision.status?.phase === 'Accepted') return stillAccepted(asking, decision, run);
+  if (decision.status?.phase === 'Accepted')
+    return (await expiredRetry(asking, decision, run, signal)) ?? stillAccepted(asking, decision, run);
   if (run === undefined) return { phase: 'Pending', message: runMissing(decision) };
   const reason = voidReason(decision, run, asking.now);
   if (reason !== '') return { phase: 'Void', message: reason };
@@ -148,6 +152,24 @@ function stillAccepted({ now }: Asking, decision: Decision, run: UpgradeRun | un
   const unheard = unheardReason(decision, run);
   const reason = voidReason(decision, run, now) || (unheard?.kind === 'void' ? unheard.why : '');
   return reason === '' ? same : { phase: 'Void', message: reason };
+}
+
+/** A word to try again waits at a run that is over: what proves that it was heard is the run that follows. */
+async function expiredRetry(
+  { client, now }: Asking,
+  decision: Decision,
+  run: UpgradeRun | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Verdict | undefined> {
+  if (run === undefined || decision.spec.choice !== 'Retry' || !isEnded(run.status?.phase)) return undefined;
+  const until = validUntil(decision, run);
+  if (until === undefined || until > now) return undefined;
+  const { namespace } = decision.metadata;
+  const place = namespace === undefined ? {} : { namespace };
+  const { items } = await client.list(runs, { ...place, labelSelector: `${setLabel}=${run.spec.upgradeSet}` }, signal);
+  const follows = `decision/${decision.metadata.name}`;
+  if (items.some(({ metadata }) => metadata.annotations?.[followsAnnotation] === follows)) return undefined;
+  return { phase: 'Void', message: voidReason(decision, run, now) };
 }
 
 function cameFirst({ metadata, spec }: Decision): string {

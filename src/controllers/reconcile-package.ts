@@ -3,7 +3,9 @@ import { mergeConditions } from '../api/conditions.ts';
 import { decodePackage } from '../api/decode.ts';
 import type { Package, PackageStatus } from '../api/package.ts';
 import { packages } from '../api/resources.ts';
+import { isSameJson } from '../engine/same.ts';
 import type { ReconcileResult } from '../kube/controller.ts';
+import { objectKeyOf } from '../kube/object-key.ts';
 import { patchStatus } from '../kube/status.ts';
 import type { ObjectName } from '../kube/types.ts';
 import { describeUnmet, findUnmet } from '../planner/prerequisites.ts';
@@ -11,22 +13,42 @@ import { formatInstant } from '../shared/instant.ts';
 import { readyConditions } from './conditions.ts';
 import type { Caches, ControllerContext } from './context.ts';
 import { installedHere } from './facts.ts';
+import type { Pace } from './pace.ts';
 
 interface PackageContext extends Pick<ControllerContext, 'client' | 'now'> {
   readonly caches: Pick<Caches, 'packages' | 'serverGroups' | 'databases'>;
 }
 
-/** Settled until the package, or what runs here, changes: a prerequisite that is met wakes it (000-42). */
+/**
+ * Settled until the package, or what runs here, changes: a prerequisite that is met wakes it (000-42).
+ * @param pace of the count of servers, which every server of a run moves
+ */
 export async function reconcilePackage(
   context: PackageContext,
+  pace: Pace,
   name: ObjectName,
   signal: AbortSignal,
 ): Promise<ReconcileResult> {
   const cached = context.caches.packages.get(name);
-  if (cached === undefined) return { kind: 'settled' };
+  if (cached === undefined) {
+    pace.forget(objectKeyOf(name));
+    return { kind: 'settled' };
+  }
   const release = decodePackage(cached);
-  await patchStatus(context.client, packages, release, statusOf(context, release), { signal });
+  const status = statusOf(context, release);
+  if (isSameJson(release.status ?? {}, status)) return { kind: 'settled' };
+  if (isSameButForCount(release.status, status)) {
+    const waitMs = pace.waitMs(objectKeyOf(name));
+    if (waitMs > 0) return { kind: 'requeue', afterMs: waitMs };
+  }
+  await patchStatus(context.client, packages, release, status, { signal });
   return { kind: 'settled' };
+}
+
+function isSameButForCount(before: PackageStatus | undefined, after: PackageStatus): boolean {
+  const { inUse: _, ...old } = before ?? {};
+  const { inUse: _inUse, ...next } = after;
+  return isSameJson(old, next);
 }
 
 function statusOf({ caches, now }: PackageContext, release: Package): PackageStatus {

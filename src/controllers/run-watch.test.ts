@@ -75,6 +75,36 @@ describe('watching runs', () => {
     assert.deepEqual(back, ['ProbeFailed']);
   });
 
+  it('counts each way back once, and no rebuild as one', async () => {
+    const runs = createCache<UpgradeRun>({ logger: silentLogger });
+    const back: string[] = [];
+    const stop = new AbortController();
+    const watching = watchRuns(runs, fakeProbes([]).driver, { rolledBack: (reason) => back.push(reason) }).run(
+      stop.signal,
+    );
+    const follow = (name: string, purpose: UpgradeRun['spec']['purpose'], previous: string): void => {
+      const run = upgradeRun(name, []);
+      runs.changed({ ...run, spec: { ...run.spec, purpose, previous } });
+    };
+    const turn = (name: string, reason: string): void => {
+      const run = runs.get({ namespace: 'shop', name }) ?? assert.fail(name);
+      const failure = { step: 'g1-isolated', reason, message: '', at: '2026-12-05T20:00:00Z' };
+      runs.changed({ ...run, status: { ...(run.status ?? assert.fail(name)), phase: 'RollingBack', failure } });
+    };
+    runs.changed(upgradeRun('portal-1', []));
+    follow('portal-1-back', 'Rollback', 'portal-1');
+    turn('portal-1', 'ProbeFailed');
+    follow('portal-1-back-2', 'Rollback', 'portal-1-back');
+    turn('portal-1-back', 'RestoreFailed');
+    follow('portal-1-rebuild', 'Rebuild', 'portal-1-back-2');
+    turn('portal-1-back-2', 'ProbeFailed');
+    follow('portal-1-rebuild-2', 'Rebuild', 'portal-1-rebuild');
+    turn('portal-1-rebuild', 'RebuildFailed');
+    assert.deepEqual(back, ['ProbeFailed', 'RestoreFailed']);
+    stop.abort();
+    await watching;
+  });
+
   it('counts a verdict for the suite that reached it, and nothing before', () => {
     const counted: string[] = [];
     const counters = {

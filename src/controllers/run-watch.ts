@@ -16,14 +16,14 @@ export interface RunCounters {
 
 /** Counts what this leader sees happen; stops the probes of steps that are over. */
 export function watchRuns(
-  runs: Pick<Cache<UpgradeRun>, 'addHandler'>,
+  runs: Pick<Cache<UpgradeRun>, 'addHandler' | 'list'>,
   probes: ProbeDriver,
   counters: Partial<RunCounters>,
 ): Runnable {
   const handler: CacheHandler<UpgradeRun> = {
     updated(run, old) {
-      if (run.status?.phase === 'RollingBack' && old.status?.phase !== 'RollingBack')
-        counters.rolledBack?.(run.status.failure?.reason ?? 'RollingBack');
+      const turned = run.status?.phase === 'RollingBack' && old.status?.phase !== 'RollingBack';
+      if (turned && !isRebuiltNext(runs, run)) counters.rolledBack?.(run.status?.failure?.reason ?? 'RollingBack');
       probes.end((id) => isOverFor(run, id));
     },
     deleted(run) {
@@ -41,6 +41,13 @@ export function watchRuns(
       stop();
     },
   };
+}
+
+/** A rebuild is no way back, and is there before the run says that something follows it. */
+function isRebuiltNext(runs: Pick<Cache<UpgradeRun>, 'list'>, { metadata }: UpgradeRun): boolean {
+  return runs
+    .list(metadata.namespace)
+    .some(({ spec }) => spec.previous === metadata.name && spec.purpose === 'Rebuild');
 }
 
 /** Which part of which run asked: `RUN-UID/STEP/ATTEMPT` and what tells its requests apart. */

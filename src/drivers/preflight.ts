@@ -16,6 +16,7 @@ import { findDatabaseProblems } from './databases/preflight.ts';
 import { type Workload, findWorkload } from './pods.ts';
 import { type PoolScene, checkAliases, checkOneLabel, checkPool } from './pools/preflight.ts';
 import { type SnapshotScene, checkSnapshots } from './snapshots/preflight.ts';
+import { findHookProblems } from './checks/hook-preflight.ts';
 import { findRebootProblems } from './workloads/reboot-preflight.ts';
 import { reconcilersOf } from './workloads/managers.ts';
 import { readStorage } from './storage-scene.ts';
@@ -87,6 +88,7 @@ export async function findLiveProblems(
     );
     const look = { client: options.client, context: input.context };
     const reboots = input.groups.map((group) => findRebootProblems(group, look, signal));
+    const hooks = input.groups.map((group) => findHookProblems(group, look, signal));
     return [
       ...members.flatMap(({ ref, workload, group }) =>
         checkWorkload(ref, workload, { takeOwnership: group.spec.takeOwnership }),
@@ -99,6 +101,7 @@ export async function findLiveProblems(
       ...(await Promise.all(suites)).flat(),
       ...(await databaseProblems(options.client, input, signal)),
       ...(await Promise.all(reboots)).flat(),
+      ...(await Promise.all(hooks)).flat(),
       ...storage.flatMap((scene) => (scene === undefined ? [] : checkSnapshots(scene))),
     ];
   });

@@ -14,7 +14,7 @@ import type { EpochMs } from '../shared/clock.ts';
 import { formatInstant, parseInstant } from '../shared/instant.ts';
 import type { Logger } from '../shared/logger.ts';
 import { runOf } from '../status/summarize-run.ts';
-import { contextOf } from './input.ts';
+import { contextOf } from './run-context.ts';
 import { renderStepLog, type Asked } from './deployment-log-text.ts';
 
 /** One step attempt's log, as it is stored. */
@@ -186,7 +186,7 @@ export class DeploymentLog {
 }
 
 /** Jobs of other kinds than those that have a driver of their own to speak of them. */
-const runsJobs: ReadonlySet<string> = new Set(['Reboot']);
+const runsJobs: ReadonlySet<string> = new Set(['Hook', 'Reboot']);
 
 /** Jobs and tests of this attempt; a look that fails stands in the place of what it would have shown. */
 async function gatherEvidence(
@@ -260,6 +260,8 @@ function objectOf(effect: Effect): string {
   if ('claim' in effect)
     return `PersistentVolumeClaim/${effect.claim}${'snapshot' in effect ? ` with ${effect.snapshot}` : ''}`;
   if ('job' in effect) return effect.job.verb;
+  if (effect.kind === 'RunCheck' && effect.request.kind === 'Hook')
+    return `hook ${effect.request.hook} for ${effect.request.server}`;
   if (effect.kind === 'RunProbes') return `${effect.request.suite} (${effect.request.scope})`;
   if ('object' in effect) return `${effect.object.kind}/${effect.object.name}`;
   return 'name' in effect ? effect.name : '';

@@ -1,8 +1,7 @@
 /** What one pass over a run is made from, and what it answers. */
 import type { DecisionRecord, UpgradeRun, UpgradeRunSpec, UpgradeRunStatus } from '../api/upgrade-run.ts';
-import type { Drivers, RunContext } from '../drivers/contract.ts';
+import type { Drivers } from '../drivers/contract.ts';
 import type { RunIntent } from '../planner/decision.ts';
-import { mergeHandles } from '../planner/journal.ts';
 import type { ValidDecision } from '../planner/verdict.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -61,17 +60,4 @@ export type PassOutcome =
 /** A run as it was just read or written. */
 export function asStored(run: UpgradeRun): Progress {
   return { run, stored: run, mustWrite: false };
-}
-
-export function contextOf(run: UpgradeRun): RunContext {
-  const { namespace = '', name, uid = '' } = run.metadata;
-  const account = run.spec.policy.serviceAccountName;
-  return {
-    namespace,
-    run: name,
-    runUID: uid,
-    upgradeSet: run.spec.upgradeSet,
-    user: account === undefined ? undefined : `system:serviceaccount:${namespace}:${account}`,
-    handles: mergeHandles(run.spec, run.status?.steps ?? []),
-  };
 }

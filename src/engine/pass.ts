@@ -4,21 +4,24 @@ import type { Operation } from '../drivers/contract.ts';
 import { decide } from '../planner/decide.ts';
 import { currentStep } from '../planner/decision.ts';
 import type { Move, StepChange } from '../planner/move.ts';
+import { isHeldByGate } from '../planner/preflight/gate.ts';
 import { computeScope, computeWideScope, heldMembers, mergeScopes, soonMs } from '../planner/scope.ts';
 import type { ObservationScope } from '../planner/observed.ts';
 import { manifestKey } from '../planner/steps/keys.ts';
+import type { HeldEffect } from '../planner/verdict.ts';
 import { replacedManifestKey } from '../planner/steps/rebuild-keys.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { parseDuration } from '../shared/duration.ts';
 import { RetryError, TerminalError } from '../shared/errors.ts';
-import { isEnded, runOf, summarizeRestored, summarizeRun } from '../status/summarize-run.ts';
+import { isEnded, runOf, summarizeRestored, summarizeRun, type SummaryInput } from '../status/summarize-run.ts';
 import { executeEffect } from './execute.ts';
 import { endAfter, findFollower, findRestored, planFollower, type FollowMove } from './follower.ts';
 import { advance, begin, heartbeat, initialEntries, note } from './journal.ts';
 import { signOfLostJournal } from './lost-journal.ts';
 import { observeWorld } from './observe.ts';
 import { toFailure } from './outcome.ts';
-import { asStored, contextOf, type PassInput, type PassOutcome, type Progress } from './input.ts';
+import { asStored, type PassInput, type PassOutcome, type Progress } from './input.ts';
+import { contextOf } from './run-context.ts';
 import { retainPass } from './retain.ts';
 import { isSameJson } from './same.ts';
 
@@ -130,8 +133,9 @@ function moveAfterError(input: PassInput, error: unknown, consumedMs: number): M
     const blocker = { type: 'Error', object: `upgraderun/${input.run.metadata.name}` };
     return { kind: 'wait', afterMs: unseenMs, reason: failure.reason, message: failure.message, blocker };
   }
+  const isHeld = input.intent.end === undefined && isHeldByGate(runOf(input.run), entriesOf(input.run));
   const over = consumedMs >= parseDuration(current.step.timeout);
-  if (failure.kind === 'fail' || over) {
+  if (!isHeld && (failure.kind === 'fail' || over)) {
     const message = over ? `${failure.message}; gave up after ${current.step.timeout}` : failure.message;
     return { kind: 'advance', changes: [{ id: current.step.id, state: 'Failed', reason: failure.reason, message }] };
   }
@@ -139,10 +143,11 @@ function moveAfterError(input: PassInput, error: unknown, consumedMs: number): M
   return {
     kind: 'wait',
     step: current.step.id,
-    afterMs: failure.afterMs,
+    afterMs: failure.kind === 'fail' ? unseenMs : failure.afterMs,
     reason: failure.reason,
     message: failure.message,
     blocker,
+    ...(isHeld ? { untimed: true } : {}),
   };
 }
 
@@ -180,7 +185,7 @@ async function act(input: PassInput, move: Extract<Move, { kind: 'act' }>): Prom
   const isNew = before.find((entry) => entry.id === move.step)?.state === 'Pending';
   const started = isNew ? begin(before, move.step, uid, input.now()) : before;
   const entries = note(started, move.step, { ...move.record, ...(await describe(input, move)) });
-  const written = input.mustWrite || entries !== before;
+  const written = input.mustWrite || entries !== before || !isShown(input.run, move.held);
   const progress = written ? asStored(await write(input, entries, move)) : input;
   const { run } = progress;
   const entry = entries.find((candidate) => candidate.id === move.step);
@@ -228,7 +233,7 @@ async function follow(pass: PassInput, move: FollowMove): Promise<UpgradeRun> {
       message: error.message,
     });
   }
-  return write(input, entriesOf(run), move);
+  return write(input, entriesOf(run), move, { follower: { name } });
 }
 
 /** What a person was heard to say is written down before it is acted on: when this is repeated, it may come too late. */
@@ -245,7 +250,9 @@ async function followOther(input: PassInput): Promise<PassOutcome> {
   const restoredAt = await findRestored(input.store, run);
   if (follower === undefined || !isEnded(follower.status?.phase))
     return { kind: 'wait', run: await tellRestored(input, restoredAt), afterMs: heartbeatMs };
-  return { kind: 'ended', run: await write(input, entriesOf(run), endAfter(run, follower), restoredAt) };
+  const { metadata, status } = follower;
+  const after = { restoredAt, follower: { name: metadata.name, service: status?.service } };
+  return { kind: 'ended', run: await write(input, entriesOf(run), endAfter(run, follower), after) };
 }
 
 async function tellRestored({ run, store, mayAct }: PassInput, restoredAt: EpochMs | undefined): Promise<UpgradeRun> {
@@ -313,6 +320,12 @@ async function rest(input: PassInput, move: Extract<Move, { kind: 'wait' | 'awai
   return { kind: 'wait', run: await write(input, entries, move), afterMs };
 }
 
+function isShown({ status }: UpgradeRun, held: HeldEffect | undefined): boolean {
+  if (held === undefined) return true;
+  const { type, object } = held.blocker;
+  return status?.blockers?.some((blocker) => blocker.type === type && blocker.object === object) === true;
+}
+
 /** Nothing is shown that a wait would change. */
 function isPlain({ status }: UpgradeRun): boolean {
   return (status?.phase === 'Running' || status?.phase === 'Preflight') && status.blockers === undefined;
@@ -330,10 +343,10 @@ async function write(
   input: PassInput,
   entries: readonly StepEntry[],
   move: Move,
-  restoredAt?: EpochMs,
+  after: Pick<SummaryInput, 'restoredAt' | 'follower'> = {},
 ): Promise<UpgradeRun> {
   const { run, stored, epoch, decided } = input;
-  const status = summarizeRun({ run, entries, move, epoch, now: input.now(), decided, restoredAt });
+  const status = summarizeRun({ run, entries, move, epoch, now: input.now(), decided, ...after });
   if (isSameJson(status, stored.status ?? {})) return stored;
   if (!input.mayAct()) throw new RetryError('NotLeader', 'the lease is over');
   return input.store.writeStatus(stored, status);

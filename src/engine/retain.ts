@@ -7,7 +7,8 @@ import { parseInstant } from '../shared/instant.ts';
 import { summarizeRelease } from '../status/summarize-run.ts';
 import { executeEffect } from './execute.ts';
 import { note } from './journal.ts';
-import { asStored, contextOf, type PassInput, type PassOutcome } from './input.ts';
+import { asStored, type PassInput, type PassOutcome } from './input.ts';
+import { contextOf } from './run-context.ts';
 
 /** Longest sleep: timers end at 2^31 ms. */
 const dayMs = 24 * 3_600_000;

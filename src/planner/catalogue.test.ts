@@ -49,6 +49,7 @@ const of = (version: string, type: 'Major' | 'Minor' = 'Minor'): Offer => ({
 
 describe('the release that is offered', () => {
   const released = (text: string, day: string): Package => release(text, { notes: { released: day } });
+  const from = (text: string, download: string): Package => release(text, { notes: { download } });
   const needy = release('1.3', { requires: [{ product: 'db-access', version: '>=8.1' }] });
   const dbAccess = (version: string): Installed[] => [{ product: 'db-access', object: 'servergroup/db-1', version }];
   const cases: Readonly<Record<string, readonly [Offer | undefined, Offer | undefined]>> = {
@@ -106,6 +107,18 @@ describe('the release that is offered', () => {
     '000-42: and offered once they are': [
       offer(['1.1', '1.2', needy], ['1.1'], { installed: dbAccess('8.1') }),
       of('1.3'),
+    ],
+    '001-50: with where it can be fetched from, of the one that is offered': [
+      offer(
+        ['1.1', from('1.2', 'https://downloads.example/1.2'), from('1.3 Minor >=1.2', 'https://downloads.example/1.3')],
+        ['1.1'],
+      ),
+      {
+        ...of('1.3'),
+        path: ['portal-1.2', 'portal-1.3'],
+        download: 'https://downloads.example/1.3',
+        message: 'install portal-1.2 first, then portal-1.3',
+      },
     ],
     '001-04: three releases behind is within the rhythm': [offer(['1.1', '1.2', '1.3', '1.4'], ['1.1']), of('1.4')],
     '001-04: four are too many': [

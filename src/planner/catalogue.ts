@@ -37,6 +37,8 @@ export interface Offer {
   readonly type: UpgradeType;
   /** Packages to install one after the other, the offered one last; absent where it can be installed at once. */
   readonly path?: string[];
+  /** Where the offered one can be fetched from, as its notes say (001-50). */
+  readonly download?: string;
   readonly message?: string;
 }
 
@@ -133,6 +135,7 @@ export function computeOffer(input: CatalogueInput): Offer | undefined {
     version: release.spec.version,
     type: path.some(({ spec }) => spec.upgradeType === 'Major') ? 'Major' : 'Minor',
     ...(path.length < 2 ? {} : { path: path.map(({ name }) => name) }),
+    ...(release.spec.notes?.download === undefined ? {} : { download: release.spec.notes.download }),
     ...(message.length === 0 ? {} : { message: message.join('; ').slice(0, maxMessage) }),
   };
 }

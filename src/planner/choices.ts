@@ -124,11 +124,14 @@ function databaseChoice(input: Journalled): Choice {
   const { database } = input.run.spec;
   const backup = mergeHandles(input.run.spec, input.entries)[backupKey];
   const how = backup === undefined ? 'after you have put the schema back by hand' : `from ${backup}`;
+  const volumes = groupsAtStake(input).map(({ group, since: at }) => `writes to volumes of ${group} since ${at}`);
+  const lost = since === undefined ? [] : [`writes to the database since ${since}`, ...volumes];
+  const restored = volumes.length === 0 ? '' : ', and volumes go back to their snapshots';
   return {
     choice: 'Rollback',
     method: 'DatabaseAndSnapshots',
     data: since === undefined ? 'Keep' : 'Discard',
-    loss: since === undefined ? 'none' : `writes to the database since ${since}`,
-    message: `everything stops, database ${database?.name ?? ''} is restored ${how}, then the previous release starts`,
+    loss: lost.length === 0 ? 'none' : lost.join('; ').slice(0, 512),
+    message: `everything stops, database ${database?.name ?? ''} is restored ${how}${restored}, then the previous release starts`,
   };
 }

@@ -11,12 +11,13 @@ import type { Move } from './move.ts';
 import { offerNext } from './rebuild.ts';
 import { workloadKey } from './observed.ts';
 import { heldMembers } from './scope.ts';
+import { reportedHooks } from './steps/hook.ts';
 import { templateKey } from './steps/keys.ts';
 import { fail, groupOf, targetOf, waitOrFail, type StepContext, type StepVerdict } from './verdict.ts';
 
 export function decide(input: DecideInput): Move {
   const current = currentStep(input.run.spec, input.entries);
-  if (current === undefined) return finish(input.run.spec);
+  if (current === undefined) return finish(input.run.spec, reportedHooks(input.run.spec, input.entries));
   if (input.intent.end !== undefined) {
     const ending = decideEnding(input, current);
     if (ending !== undefined) return ending;
@@ -101,10 +102,16 @@ function assertHeld(context: StepContext, held: readonly MemberRef[]): StepVerdi
 
 /** A pool that does not follow is not asked for ever; a drain that holds has no end of its own. */
 function assertedInTime(context: StepContext, verdict: StepVerdict | undefined): StepVerdict | undefined {
-  if (verdict?.kind !== 'act' || context.step.action === 'Drain' || context.consumedMs < context.timeoutMs)
-    return verdict;
-  return fail('PoolNotFollowing', `${verdict.because}, and is let in again; gave up after ${context.step.timeout}`);
+  if (verdict?.kind !== 'act' || context.consumedMs < context.timeoutMs) return verdict;
+  const problem = `${verdict.because}, and is let in again`;
+  const { step } = context;
+  if (step.action !== 'Drain') return fail('PoolNotFollowing', `${problem}; gave up after ${step.timeout}`);
+  const blocker = { type: 'Drain', object: `pool/${'member' in verdict.effect ? verdict.effect.member.pool : ''}` };
+  return { ...verdict, held: { reason: 'PoolNotFollowing', message: `${problem}: mend the pool, or abort`, blocker } };
 }
+
+/** Of the end's message; the steps say all of it. */
+const maxReported = 512;
 
 const changesTemplate: ReadonlySet<string> = new Set([
   'Upgrade',
@@ -114,6 +121,7 @@ const changesTemplate: ReadonlySet<string> = new Set([
   'RestoreSnapshot',
   'Rebuild',
   'Reboot',
+  'Hook',
   'Stop',
   'Drain',
 ]);
@@ -141,12 +149,24 @@ function looked({ run, step }: StepContext, name: string): RunGroup {
   return name === step.group ? targetOf(run.spec, step) : groupOf(run.spec, name);
 }
 
-function finish(spec: UpgradeRunSpec): Move {
-  if (spec.purpose === 'Rollback')
-    return { kind: 'finish', phase: 'RolledBack', reason: 'RolledBack', message: `version ${spec.to.version} is back` };
+/** @param reported what failed and changes nothing about the end, but is to be seen to */
+function finish(spec: UpgradeRunSpec, reported: readonly string[]): Move {
+  const more = reported
+    .map((failure) => `; ${failure}`)
+    .join('')
+    .slice(0, maxReported);
+  if (spec.purpose === 'Rollback') {
+    const message = `version ${spec.to.version} is back${more}`;
+    return { kind: 'finish', phase: 'RolledBack', reason: 'RolledBack', message };
+  }
   if (spec.purpose === 'Rebuild') {
     const message = `${spec.rebuild?.group ?? ''}/${spec.rebuild?.server ?? ''} is rebuilt, version ${spec.to.version}`;
     return { kind: 'finish', phase: 'Rebuilt', reason: 'Rebuilt', message };
   }
-  return { kind: 'finish', phase: 'Completed', reason: 'Completed', message: `version ${spec.to.version} serves` };
+  return {
+    kind: 'finish',
+    phase: 'Completed',
+    reason: 'Completed',
+    message: `version ${spec.to.version} serves${more}`,
+  };
 }

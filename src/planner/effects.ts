@@ -41,7 +41,7 @@ export interface ProbeRequest {
 }
 
 /** One question of the preflight about the world. Those of `CheckJob` take Jobs, the others only a look. */
-export type CheckRequest = { readonly id: string } & (CheckLook | CheckJob);
+export type CheckRequest = { readonly id: string } & (CheckLook | CheckJob | HookJob);
 
 export type CheckLook =
   /** Does a budget forbid to disturb these now? */
@@ -71,6 +71,19 @@ export type CheckJob =
       readonly workloads: readonly WorkloadRef[];
       readonly image: string;
     };
+
+/** A Job of the user's for one server, at a place of the run: runs at most once under its id, and passes when it succeeds. */
+export interface HookJob {
+  readonly kind: 'Hook';
+  readonly group: string;
+  readonly hook: string;
+  readonly server: string;
+  /** On the node of its pods, where it has one. */
+  readonly workload: WorkloadRef;
+  readonly job: JobAction;
+  /** Reach the Job as `BELAY_*`. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
 
 /** Restarts what one server runs on. */
 export interface RebootRequest {

@@ -4,6 +4,7 @@ import { evaluateCleanup } from './steps/cleanup.ts';
 import { evaluateClearGuard, evaluateSetGuard } from './steps/guards.ts';
 import { evaluateConfigure } from './steps/configure.ts';
 import { evaluateDrain } from './steps/drain.ts';
+import { evaluateHook } from './steps/hook.ts';
 import { evaluateMigrateDatabase } from './steps/migrate-database.ts';
 import { evaluatePreflight } from './steps/preflight.ts';
 import { evaluateProbe } from './steps/probe.ts';
@@ -28,6 +29,7 @@ const evaluators: Readonly<Partial<Record<StepAction, (context: StepContext) => 
   ClearGuard: evaluateClearGuard,
   Configure: evaluateConfigure,
   Drain: evaluateDrain,
+  Hook: evaluateHook,
   MigrateDatabase: evaluateMigrateDatabase,
   Preflight: evaluatePreflight,
   Probe: evaluateProbe,

@@ -213,6 +213,10 @@ describe('the sign-off', () => {
       { approvals: both, handles: engineer },
       'wait AwaitingSignOff: ana as Engineer signed off: create a Decision with choice SignOff and as Administrator for run portal-1',
     ],
+    '001-94: takes half a sign-off for none where one word is asked for': [
+      { approvals: one, words: [{ by: 'ana', as: 'Engineer' }] },
+      'wait AwaitingSignOff: verify the release, then create a Decision with choice SignOff for run portal-1',
+    ],
     '001-94: names both once both have agreed': [
       { approvals: both, handles: { ...engineer, [`approved/${operation}/Administrator`]: 'ben' } },
       'record {"signed-off":"ana as Engineer and ben as Administrator"}',

@@ -1,7 +1,7 @@
 import type { Choice, RunPhase, StepState } from '../api/upgrade-run.ts';
 import type { Effect } from './effects.ts';
-import type { PreflightReport } from './preflight/gate.ts';
-import type { BlockerSubject } from './verdict.ts';
+import type { PreflightReport } from './preflight/report.ts';
+import type { BlockerSubject, HeldEffect } from './verdict.ts';
 
 /** The database goes back first, if and only if its schema was changed: that is in the journal, not in the method. */
 export type RollbackMethod = 'Snapshots' | 'PreviousTemplate';
@@ -46,6 +46,8 @@ export type Move =
       readonly record?: Readonly<Record<string, string>>;
       readonly after?: Readonly<Record<string, string>>;
       readonly preflight?: PreflightReport;
+      /** Asked for again and again, past its time: what is in the way is shown meanwhile. */
+      readonly held?: HeldEffect;
     }
   | {
       readonly kind: 'record';

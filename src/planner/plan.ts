@@ -232,6 +232,7 @@ function freezeGroup(input: PlanInput, group: ServerGroup): RunGroup {
     drain: spec.drain,
     ...(spec.snapshot === undefined ? {} : { snapshot: spec.snapshot }),
     ...(spec.rebuild === undefined ? {} : { rebuild: spec.rebuild }),
+    ...(spec.hooks === undefined ? {} : { hooks: spec.hooks }),
     ...(spec.probes === undefined ? {} : { probes: spec.probes }),
     ...(spec.probeParameters === undefined ? {} : { probeParameters: spec.probeParameters }),
     ...(spec.isolatedParameters === undefined ? {} : { isolatedParameters: spec.isolatedParameters }),

@@ -9,6 +9,7 @@ import { brokenServers, fittingRelease, type ServerName } from './rebuild.ts';
 import { heldMembers } from './scope.ts';
 import { isGuarded } from './steps/guards.ts';
 import { originKey, previousUIDKey } from './steps/keys.ts';
+import { hookPrefix } from './steps/hook.ts';
 import { heldMembersKey, othersKey, rebuildPrefix } from './steps/rebuild-keys.ts';
 import { groupOf } from './verdict.ts';
 
@@ -80,7 +81,9 @@ function handlesOf(origin: PastRun, attempts: readonly PastRun[]): Handles {
     ...attempts.flatMap((attempt) => attempt.entries.map((entry) => entry.handles ?? {})),
   ) as Handles;
   return Object.fromEntries(
-    Object.entries(all).filter(([key]) => !key.startsWith(rebuildPrefix) && key !== 'held/groups'),
+    Object.entries(all).filter(
+      ([key]) => !key.startsWith(rebuildPrefix) && !key.startsWith(hookPrefix) && key !== 'held/groups',
+    ),
   );
 }
 

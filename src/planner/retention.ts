@@ -4,7 +4,7 @@ import type { EpochMs } from '../shared/clock.ts';
 import { parseDuration } from '../shared/duration.ts';
 import { formatInstant, parseInstant } from '../shared/instant.ts';
 import { hasBegun, journalOf, mergeHandles, type Handles } from './journal.ts';
-import { claimsKey, manifestKey, releasedKey, snapshotKey } from './steps/keys.ts';
+import { abandonedKey, claimsKey, manifestKey, releasedKey, snapshotKey } from './steps/keys.ts';
 import { listOf, replacedClaimsKey, replacedManifestKey } from './steps/rebuild-keys.ts';
 
 interface Journal {
@@ -15,6 +15,11 @@ interface Journal {
 /** Snapshots that are still the way back, sorted. */
 export function retainedSnapshots(spec: UpgradeRunSpec, handles: Handles): string[] {
   return spec.groups.flatMap((group) => snapshotsOf(handles, group)).toSorted();
+}
+
+/** Those, and the ones that were given up: nothing keeps any of them after the sign-off. Sorted. */
+export function releasableSnapshots(spec: UpgradeRunSpec, handles: Handles): string[] {
+  return spec.groups.flatMap((group) => [...snapshotsOf(handles, group), ...abandonedOf(handles, group)]).toSorted();
 }
 
 /**
@@ -28,7 +33,11 @@ export function retainedObjects(run: Journal, finished: EpochMs | undefined): Re
     const until =
       keep === undefined || finished === undefined ? {} : { until: formatInstant(finished + parseDuration(keep)) };
     return [
-      ...snapshotsOf(handles, group).map((name) => ({ kind: 'VolumeSnapshot' as const, name, ...until })),
+      ...[...snapshotsOf(handles, group), ...abandonedOf(handles, group)].map((name) => ({
+        kind: 'VolumeSnapshot' as const,
+        name,
+        ...until,
+      })),
       ...replacedVolumes(run, handles, group).map((name) => ({ kind: 'PersistentVolume' as const, name, ...until })),
     ];
   });
@@ -55,6 +64,14 @@ function claimsOf(handles: Handles, group: RunGroup): string[] {
 
 function snapshotsOf(handles: Handles, group: RunGroup): string[] {
   const names = claimsOf(handles, group).flatMap((claim) => handles[snapshotKey(claim)] ?? []);
+  return names.filter((name) => handles[releasedKey(name)] === undefined);
+}
+
+function abandonedOf(handles: Handles, group: RunGroup): string[] {
+  const names = claimsOf(handles, group).flatMap((claim) => {
+    const prefix = abandonedKey(claim, '');
+    return Object.keys(handles).flatMap((key) => (key.startsWith(prefix) ? key.slice(prefix.length) : []));
+  });
   return names.filter((name) => handles[releasedKey(name)] === undefined);
 }
 

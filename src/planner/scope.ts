@@ -10,6 +10,7 @@ import { guardJobs, lastGuardJobs } from './steps/guards.ts';
 import { settingChanges } from './steps/configure.ts';
 import { claimsKey, drainedKey, lockedKey, revisionKey, settingsKey, snapshotKey, unlockedKey } from './steps/keys.ts';
 import { groupsIn, lockablesOf, lockedSoFar, nextBatch, workloadsIn } from './steps/locks.ts';
+import { hookRequests } from './steps/hook.ts';
 import { rebootRequests } from './steps/reboot.ts';
 import { heldMembersKey, listOf } from './steps/rebuild-keys.ts';
 import { rebuildJobs, rebuildScope } from './steps/rebuild.ts';
@@ -100,6 +101,13 @@ export function computeScope(input: ScopeInput): ObservationScope {
   }
   if (step.action === 'Cleanup')
     return { ...nextLocks(input, handles, concerned), databaseJobs: lastGuardJobs({ run, handles }) };
+  // A Job of the user's, and what is held out meanwhile.
+  if (step.action === 'Hook')
+    return {
+      ...empty,
+      pools: [...pools].toSorted().map((pool) => ({ pool, members: membersOfPool(spec, pool) })),
+      checks: hookRequests({ ...input, handles }).slice(0, 1),
+    };
   const looked = [...groups, ...(step.action === 'Drain' ? neighboursOf(spec, own) : [])].flatMap(workloadsOf);
   return {
     ...empty,

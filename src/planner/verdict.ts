@@ -3,7 +3,7 @@ import type { Choice, RunGroup, Step, StepEntry, UpgradeRunSpec } from '../api/u
 import type { Effect } from './effects.ts';
 import type { Handles } from './journal.ts';
 import type { Observed } from './observed.ts';
-import type { PreflightReport } from './preflight/gate.ts';
+import type { PreflightReport } from './preflight/report.ts';
 
 /** A person's valid word on this run and plan. */
 export interface ValidDecision {
@@ -45,6 +45,12 @@ export interface BlockerSubject {
   readonly object: string;
 }
 
+export interface HeldEffect {
+  readonly reason: string;
+  readonly message: string;
+  readonly blocker: BlockerSubject;
+}
+
 /** What a step needs now. `record` goes to the journal before the effect is made. */
 export type StepVerdict =
   | { readonly kind: 'done'; readonly message: string }
@@ -57,6 +63,8 @@ export type StepVerdict =
       /** Written after the effect was made: its absence makes a later pass repeat the effect, never skip it. */
       readonly after?: Readonly<Record<string, string>>;
       readonly preflight?: PreflightReport;
+      /** Asked for again and again, past its time: what is in the way is shown meanwhile. */
+      readonly held?: HeldEffect;
     }
   | {
       readonly kind: 'record';

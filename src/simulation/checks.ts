@@ -11,6 +11,8 @@ export function checkTarget(check: CheckRequest): string {
   switch (check.kind) {
     case 'Pull':
       return `Pull ${check.image}`;
+    case 'Hook':
+      return `Hook ${check.hook} ${check.server}`;
     case 'Staged':
     case 'Access':
       return `${check.kind} ${workloadKey(check.workload)}`;
@@ -34,7 +36,7 @@ export function seeCheckNow(world: World, check: CheckRequest): CheckObservation
 const absent: Answer = { state: 'absent', message: '', remedy: '' };
 
 function isJob({ kind }: CheckRequest): boolean {
-  return kind === 'Pull' || kind === 'Access' || kind === 'Drill';
+  return kind === 'Pull' || kind === 'Access' || kind === 'Drill' || kind === 'Hook';
 }
 
 /** Starts its Job unless it is there, or takes what is left of it away. */

@@ -16,7 +16,8 @@ const harmlessVerbs: readonly string[] = ['backup', 'verify', 'drill'];
 
 /** 001-45, 001-69: nothing is locked or changed while a check that holds is neither met nor overridden, or before there was one. */
 export function checkGate(run: UpgradeRun | undefined, effect: Effect): string | undefined {
-  if (run === undefined || run.spec.purpose !== 'Upgrade' || harmless.has(effect.kind)) return undefined;
+  const isHook = effect.kind === 'RunCheck' && effect.request.kind === 'Hook';
+  if (run === undefined || run.spec.purpose !== 'Upgrade' || (harmless.has(effect.kind) && !isHook)) return undefined;
   if (effect.kind === 'RunDatabaseJob' && harmlessVerbs.includes(effect.job.verb)) return undefined;
   const checks = run.status?.preflight ?? [];
   if (checks.length === 0) return `preflightFirst: ${effect.kind} of ${run.metadata.name} before any check`;

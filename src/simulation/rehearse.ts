@@ -60,6 +60,8 @@ export async function rehearse(loaded: Loaded, options: RehearsalOptions): Promi
     ...(options.from === undefined ? {} : { from: options.from }),
   });
   assertVersionsKnown(world, groups);
+  // Agreed to beforehand.
+  if (objects.sets.some(({ spec }) => spec.rollback.onServed === 'DiscardWrites')) world.promises.mayLose = true;
   const faults = watchFaults(world, options.fail);
   const crash = crashPlan(options.crashAfter);
   const simulation = new Simulation({
@@ -233,11 +235,17 @@ function askedRun(simulation: Simulation): UpgradeRun | undefined {
 
 function answerEvent(): StoryEvent {
   return {
-    what: 'a simulated person answers',
+    what: (simulation) => {
+      const run = askedRun(simulation);
+      return run === undefined ? '' : `a simulated person decides ${tellAnswer(answerOf(run))}`;
+    },
     when: (simulation) => askedRun(simulation) !== undefined,
     act: (simulation) => {
       const run = askedRun(simulation);
-      if (run !== undefined) simulation.store.decide(answerTo(run, simulation.store.decisions.length));
+      if (run === undefined) return;
+      // What somebody gives up by name is not lost silently.
+      if (answerOf(run).data === 'Discard') simulation.world.promises.mayLose = true;
+      simulation.store.decide(answerTo(run, simulation.store.decisions.length));
     },
   };
 }
@@ -249,6 +257,18 @@ function answerOf(run: UpgradeRun): Partial<Choice> & Pick<Choice, 'choice'> {
   const wanted = hasFailed ? ['Rollback', 'Abort'] : ['Approve', 'SignOff'];
   const found = wanted.flatMap((want) => choices.find(({ choice }) => choice === want) ?? []);
   return found[0] ?? { choice: 'SignOff' };
+}
+
+/** "Rollback by DatabaseAndSnapshots, data Discard: writes to the database since … are given up". */
+function tellAnswer({ choice, method, data, step, as: role, loss }: Partial<Choice>): string {
+  const about = [
+    ...(step === undefined ? [] : [`of ${step}`]),
+    ...(role === undefined ? [] : [`as ${role}`]),
+    ...(method === undefined ? [] : [`by ${method}`]),
+  ];
+  const what = [choice, ...about].join(' ');
+  const given = loss === undefined || loss === 'none' ? '' : `: ${loss} are given up`;
+  return `${what}${data === undefined ? '' : `, data ${data}`}${given}`;
 }
 
 function isAnswer(spec: Decision['spec'], run: UpgradeRun): boolean {

@@ -27,7 +27,8 @@ import type { World } from './world.ts';
 
 /** Something that happens once, at a time or as soon as something is so. */
 export interface StoryEvent {
-  readonly what: string;
+  /** In words; asked for right before it happens. */
+  readonly what: string | ((simulation: Simulation) => string);
   /** From the beginning. */
   readonly atMs?: number;
   readonly when?: (simulation: Simulation) => boolean;
@@ -226,7 +227,7 @@ export class Simulation {
       const due = event.atMs !== undefined ? this.elapsedMs >= event.atMs : event.when?.(this) === true;
       if (!due) continue;
       this.#pending = this.#pending.filter((other) => other !== event);
-      this.#say('', event.what, '');
+      this.#say('', typeof event.what === 'string' ? event.what : event.what(this), '');
       event.act(this);
       this.#look();
     }

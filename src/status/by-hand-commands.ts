@@ -1,7 +1,6 @@
 /** One step of a plan as commands for a shell: what the operator would do, in the words of kubectl, socat and psql. Pure. */
-import type { RunGroup, RunServer, Step, UpgradeRunSpec } from '../api/upgrade-run.ts';
+import type { RunGroup, RunServer, Step } from '../api/upgrade-run.ts';
 import type { MemberRef, WorkloadRef } from '../planner/effects.ts';
-import type { Handles } from '../planner/journal.ts';
 import { membersOf, workloadsOf } from '../planner/members.ts';
 import {
   claimsKey,
@@ -15,16 +14,8 @@ import {
 } from '../planner/steps/keys.ts';
 import { targetOf } from '../planner/verdict.ts';
 import { databaseCommands } from './by-hand-database.ts';
+import type { Place } from './by-hand-place.ts';
 import { parseObject, quote, textIn } from './by-hand-text.ts';
-
-/** What commands are made from: a plan, whoever wrote it, and what the journal knows by now. */
-export interface Place {
-  readonly namespace: string;
-  readonly run: string;
-  readonly uid: string;
-  readonly spec: UpgradeRunSpec;
-  readonly handles: Handles;
-}
 
 /** Lines for a shell: commands, and comments where no command can do it. */
 export function commandsOf(place: Place, step: Step): string[] {

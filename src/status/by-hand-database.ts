@@ -4,7 +4,7 @@ import type { Step } from '../api/upgrade-run.ts';
 import { expand } from '../api/variables.ts';
 import type { DatabaseVerb } from '../planner/effects.ts';
 import { backupKey, readOnlyKey, schemaBeforeKey } from '../planner/steps/keys.ts';
-import type { Place } from './by-hand-commands.ts';
+import type { Place } from './by-hand-place.ts';
 import { quote } from './by-hand-text.ts';
 
 export function databaseCommands(place: Place, step: Step): string[] {

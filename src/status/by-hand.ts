@@ -6,7 +6,8 @@ import { computeRollbackRun } from '../planner/plan.ts';
 import { retainedObjects } from '../planner/retention.ts';
 import { heldMembers } from '../planner/scope.ts';
 import { backupAtKey, backupKey, readOnlyKey, schemaBeforeKey } from '../planner/steps/keys.ts';
-import { commandsOf, helperLines, holdName, serveCommands, unlockCommands, type Place } from './by-hand-commands.ts';
+import { commandsOf, helperLines, holdName, serveCommands, unlockCommands } from './by-hand-commands.ts';
+import type { Place } from './by-hand-place.ts';
 import { lookCommands } from './by-hand-database.ts';
 import { isEnded, runOf } from './summarize-run.ts';
 

@@ -16,7 +16,8 @@ import { mergeHandles, recordOf, type Handles } from '../planner/journal.ts';
 import { membersOf } from '../planner/members.ts';
 import type { MemberRef } from '../planner/effects.ts';
 import type { Move } from '../planner/move.ts';
-import { summaryOf, type PreflightReport } from '../planner/preflight/gate.ts';
+import { summaryOf } from '../planner/preflight/gate.ts';
+import type { PreflightReport } from '../planner/preflight/report.ts';
 import { retainedObjects } from '../planner/retention.ts';
 import { heldMembers } from '../planner/scope.ts';
 import { drainedKey, leftOutKey, readOnlyKey, schemaChangedKey } from '../planner/steps/keys.ts';
@@ -35,6 +36,8 @@ export interface SummaryInput {
   readonly move: Move;
   readonly epoch: number;
   readonly now: EpochMs;
+  /** The run that follows this one; what users have is as it says. */
+  readonly follower?: { readonly name: string; readonly service?: UpgradeRunStatus['service'] } | undefined;
   /** What people decided so far. */
   readonly decided?: readonly DecisionRecord[] | undefined;
 }
@@ -85,7 +88,8 @@ export function summarizeRun(input: SummaryInput): UpgradeRunStatus {
     ...preflightOf(input),
     ...(blockers.length === 0 ? {} : { blockers }),
     ...(mergeHandles(run.spec, entries)[schemaChangedKey] === undefined ? {} : { schemaChanged: true }),
-    service: serviceOf(run, entries, input.move),
+    service: input.follower?.service ?? serviceOf(run, entries, input.move),
+    ...followedByOf(input),
     ...choicesOf(input, phase),
     ...mergeDecisions(previous?.decisions, input.decided),
     ...handedOverOf(input, phase),
@@ -119,6 +123,11 @@ function openChoices({ run, entries, move }: SummaryInput, phase: RunPhase): rea
   const asked = move.kind === 'wait' ? (move.choices ?? []) : [];
   if (phase !== 'AwaitingDecision' || currentStep(run.spec, entries)?.step.action !== 'AwaitDecision') return asked;
   return [...asked, ...waysBack({ run: runOf(run), entries })];
+}
+
+function followedByOf({ run, follower }: SummaryInput): Pick<UpgradeRunStatus, 'followedBy'> {
+  const followedBy = follower?.name ?? run.status?.followedBy;
+  return followedBy === undefined ? {} : { followedBy };
 }
 
 function lastNumber(run: UpgradeRun): string {
@@ -176,12 +185,20 @@ function blockersOf(input: SummaryInput): Blocker[] {
     (blocker) => blocker.type === subject.type && blocker.object === subject.object,
   );
   const since = before?.since ?? formatInstant(now);
-  const message = move.kind === 'wait' || move.kind === 'await' ? move.message.slice(0, 1_000) : '';
-  return [{ type: subject.type, object: subject.object, since, message }];
+  return [
+    { type: subject.type, object: subject.object, since, message: (saidOf(move)?.message ?? '').slice(0, 1_000) },
+  ];
+}
+
+/** Why the run does not go on, in words. */
+function saidOf(move: Move): { readonly reason: string; readonly message: string } | undefined {
+  if (move.kind === 'act') return move.held;
+  return move.kind === 'wait' || move.kind === 'await' || move.kind === 'finish' ? move : undefined;
 }
 
 function blockerSubject({ move, run }: SummaryInput): { type: string; object: string } | undefined {
   if (move.kind === 'await') return { type: 'Decision', object: `upgraderun/${run.metadata.name}` };
+  if (move.kind === 'act') return move.held?.blocker;
   return move.kind === 'wait' ? move.blocker : undefined;
 }
 
@@ -189,10 +206,8 @@ function conditionsOf(input: SummaryInput, phase: RunPhase): WantedCondition[] {
   const { move, run } = input;
   const current = currentStep(run.spec, input.entries);
   const unmet = reportOf(move)?.unmet ?? [];
-  const usual = {
-    reason: 'reason' in move && typeof move.reason === 'string' ? move.reason : phase,
-    message: 'message' in move && typeof move.message === 'string' ? move.message : (current?.step.title ?? ''),
-  };
+  const { reason, message } = saidOf(move) ?? { reason: phase, message: current?.step.title ?? '' };
+  const usual = { reason, message };
   const said = unmet.length === 0 ? usual : { reason: 'PreflightFailed', message: summaryOf(unmet) };
   const good = phase === 'Completed' || phase === 'RolledBack' || phase === 'Rebuilt';
   const stalled = phase === 'Failed' || phase === 'AwaitingDecision';
@@ -265,7 +280,7 @@ function handOver(group: string, member: MemberRef, reason: string, message: str
 }
 
 function notVerifiedMessage({ pool, member, workload }: MemberRef): string {
-  return `${workload.kind} ${workload.name} did not pass its tests and stays out of pool ${pool}; mend it, then put ${member} back yourself`;
+  return `${workload.kind} ${workload.name} is not proven to work and stays out of pool ${pool}: read status.failure, see that it is started and tested on the database as it is, then put ${member} back yourself`;
 }
 
 function leftOutMessage({ pool, member, workload }: MemberRef): string {

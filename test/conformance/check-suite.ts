@@ -28,6 +28,16 @@ const jobs: readonly CheckRequest[] = [
   { id, kind: 'Pull', workload, image },
   { id, kind: 'Access', workload, image: '' },
   { id, kind: 'Drill', className: 'csi', workloads: [workload], image: '' },
+  {
+    id,
+    kind: 'Hook',
+    group: 'group-1',
+    hook: 'copy',
+    server: 'web-1',
+    workload,
+    job: { image, args: ['${SERVER}'], timeout: '5m' },
+    parameters: {},
+  },
 ];
 
 export function describeChecks(name: string, make: () => CheckHarness): void {

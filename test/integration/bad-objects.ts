@@ -61,7 +61,11 @@ export const validObjects: Readonly<Record<string, Plain>> = {
       { name: 'tls', expression: "pools.all(p, p.facts.minTLS >= '1.2')", message: 'switch TLS 1.0 off' },
       { name: 'vendor', severity: 'Warn', expression: "pools.all(p, p.driver != 'a10')", message: 'see the notes' },
     ],
-    notes: { released: '2026-11-02', features: ['faster login'] },
+    notes: {
+      download: 'https://downloads.example/portal/1.2.0',
+      released: '2026-11-02',
+      features: ['faster login'],
+    },
   }),
   Pool: objectOf('Pool', 'web', {
     haproxy: { endpoints: ['tcp://haproxy-0.haproxy:9999', 'tcp://[fd00::5]:9999'], backend: 'web' },
@@ -122,6 +126,10 @@ export const validObjects: Readonly<Record<string, Plain>> = {
     probes: 'web-functions',
     isolatedParameters: { BASE: 'http://${SERVER}:8080' },
     rebuild: { volumes: 'Replace', reboot: { job: { podTemplate: 'reboot', timeout: '10m' }, restarts: 'Node' } },
+    hooks: [
+      { name: 'copy', at: 'BeforeRun', job: { podTemplate: 'tools', args: ['copy', '${SERVER}'], timeout: '30m' } },
+      { name: 'republish', at: 'AfterRun', job: { image, args: ['republish'] }, onFailure: 'Warn' },
+    ],
     snapshot: { volumeSnapshotClassName: 'csi-hostpath', retain: 'UntilSignOff' },
     configs: [
       { name: 'options', object: { kind: 'ConfigMap', name: '${SERVER}-conf' }, key: 'server.conf', format: 'Ini' },
@@ -281,6 +289,14 @@ const packages = of('Package', {
   'brings 33 components': {
     set: { 'spec.components': Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`part-${i}`, '1'])) },
     says: 'must have at most 32 items',
+  },
+  '001-50: is fetched over a line that anybody can change': {
+    set: { 'spec.notes.download': 'http://downloads.example/portal/1.2.0' },
+    says: 'begins with https://',
+  },
+  '001-50: is fetched from a URL without a host': {
+    set: { 'spec.notes.download': 'https:///portal' },
+    says: 'begins with https://',
   },
   'checks the same twice': { set: { 'spec.checks.1.name': 'tls' }, says: 'Duplicate value' },
   'checks nothing': { set: { 'spec.checks.0.expression': '' }, says: 'spec.checks[0].expression' },
@@ -509,6 +525,15 @@ const groups = of('ServerGroup', {
     set: { 'spec.rebuild.reboot.job.timeout': '600' },
     says: 'spec.rebuild.reboot.job.timeout',
   },
+  'runs a hook when there is no place for it': {
+    set: { 'spec.hooks.0.at': 'AfterStop' },
+    says: 'Unsupported value: "AfterStop"',
+  },
+  'runs a hook by a PodTemplate and an image': {
+    set: { 'spec.hooks.0.job.image': image },
+    says: 'set exactly one of: podTemplate, image',
+  },
+  'runs two hooks of one name': { set: { 'spec.hooks.1.name': 'copy' }, says: 'Duplicate value' },
   'has a snapshot without a class': {
     set: { 'spec.snapshot.volumeSnapshotClassName': undefined },
     says: 'spec.snapshot.volumeSnapshotClassName: Required value',

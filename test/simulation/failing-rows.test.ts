@@ -96,6 +96,35 @@ describe('a load balancer that accepts and does nothing is not asked for ever', 
     );
   });
 
+  it('S-17 001-98: where the policy is Hold, it is asked on, and what is in the way is shown', async () => {
+    const hold = { drain: { timeout: '1m', onTimeout: 'Hold' } } as const;
+    const seen: unknown[] = [];
+    const look = ({ store }: Simulation): void => {
+      const { phase, blockers = [], conditions } = store.runs.at(-1)?.status ?? {};
+      const ready = conditions?.find(({ type }) => type === 'Ready')?.reason;
+      seen.push([phase, ready, blockers.map(({ type, object, message }) => `${type} ${object}: ${message}`)]);
+    };
+    const ended = await play({
+      tell: () => ({
+        ...setting({ group: hold, set: { signOff: 'NotRequired' } }),
+        events: [
+          deafSince('baseline'),
+          { what: 'look', atMs: 600_000, act: look },
+          {
+            what: 'it follows again',
+            atMs: 660_000,
+            act: ({ world }: Simulation) => void (must(world.pools.get('web'), 'web').ignoresChanges = 0),
+          },
+        ],
+      }),
+    });
+    const message =
+      'pool web does not let go of web-1 after 1m; the policy is Hold, so it is asked on: mend the pool, or abort';
+    assert.deepEqual(seen, [['Running', 'DrainHeld', [`Drain pool/web: ${message}`]]]);
+    const { phase, blockers } = runNamed(ended, 'portal-1').status ?? {};
+    assert.deepEqual([phase, blockers, ended.result.violations], ['Completed', undefined, []]);
+  });
+
   it('S-17 S-18: it forgot who is out while that group is being changed: the step fails at its deadline', async () => {
     const forget = ({ world }: Simulation): void => {
       setInstance(world, 'web', 0, false);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { PreflightCheck, UpgradeRun } from '../../src/api/upgrade-run.ts';
 import type { StoryEvent } from '../../src/simulation/simulation.ts';
+import type { DriverFault } from '../../src/simulation/faults.ts';
 import type { World } from '../../src/simulation/world.ts';
 import { majorSetting } from './major.ts';
 import { decide, editSet, play, setting, signsOff, type Ended, type Setting, type Told } from './story.ts';
@@ -50,6 +51,35 @@ const tell = (told: Setting, more: Partial<Told> = {}): Promise<Ended> =>
 const failing = { state: 'failed', message: 'budgets allow no disruption: web', remedy: 'loosen them' } as const;
 
 describe('preflight', () => {
+  it('001-45: a check that cannot be asked for holds the run without an end, and names why', async () => {
+    const refused = { kind: 'RunCheck', target: '', mode: 'refused', times: Number.POSITIVE_INFINITY } as const;
+    const fault: DriverFault = { ...refused };
+    const seen: unknown[] = [];
+    const ended = await play({
+      tell: () => ({
+        ...setting({ set: { signOff: 'NotRequired', preflight: { require: ['RemoteAccess'] } } }),
+        driverFaults: [fault],
+        events: [
+          {
+            what: 'the checks can be asked for again',
+            atMs: 60 * minute,
+            act({ store, world }) {
+              const { phase, blockers = [] } = store.runs[0]?.status ?? {};
+              seen.push(
+                phase,
+                blockers.map(({ type, object }) => `${type} ${object}`),
+                touched(world),
+              );
+              fault.times = 0;
+            },
+          },
+        ],
+      }),
+    });
+    assert.deepEqual(seen, ['Preflight', ['Error step/preflight'], []]);
+    assert.deepEqual([first(ended).status?.phase, ended.result.violations], ['Completed', []]);
+  });
+
   const people = () => setting({ set: { preflight: { require: ['Contacts'] } } });
 
   it('S-36 001-41 001-43 001-45: a missing contact holds the run, which names the remedy and touches nothing', async () => {

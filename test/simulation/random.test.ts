@@ -63,7 +63,7 @@ function draw(seed: number): Drawn {
       `${kind}, ${groups} groups, ${policy}, ${onServed}`,
       `fails: ${fail.join(', ')}; agreed until ${until ?? 'whenever'}`,
       `killed at: ${crashes.join(', ')}`,
-      ...events.map((event) => `${(event.atMs ?? 0) / 1000} s: ${event.what}`),
+      ...events.map((event) => `${(event.atMs ?? 0) / 1000} s: ${String(event.what)}`),
     ],
   };
 }

@@ -171,6 +171,7 @@ interface Asked {
   readonly id?: string;
   readonly handles?: Readonly<Record<string, string>>;
   readonly consumedMs?: number;
+  readonly attempt?: number;
 }
 
 /** What the evaluator of the first step of that kind answers. */
@@ -183,7 +184,7 @@ function ask(asked: Asked, world: World): StepVerdict {
   return evaluateStep({
     run,
     step,
-    entry: { id: step.id, state: 'Running', attempt: 1, operation: 'operation' },
+    entry: { id: step.id, state: 'Running', attempt: asked.attempt ?? 1, operation: 'operation' },
     handles: asked.handles ?? {},
     observed: observe(world),
     decisions: [],
@@ -233,6 +234,16 @@ describe('rules of the steps', () => {
       { action: 'Snapshot', group: 'a', handles: wayBack },
       { snapshot: { exists: true, ready: true, verified: false } },
       'wait SnapshotNotReady',
+    ],
+    'S-26: a further attempt does not wait for the snapshot of the one before': [
+      { action: 'Snapshot', group: 'a', handles: wayBack, attempt: 2 },
+      { snapshot: { exists: true, ready: true, verified: false } },
+      'CreateSnapshot',
+    ],
+    'S-26: a further attempt keeps the snapshot of the one before where it is verified by now': [
+      { action: 'Snapshot', group: 'a', handles: wayBack, attempt: 2 },
+      { snapshot: { exists: true, ready: true, verified: true } },
+      'done',
     ],
     'nothing is restored from a snapshot that is not verified': [
       { action: 'RestoreSnapshot', handles: wayBack },

@@ -14,7 +14,7 @@ import { operationMark, ownLabels } from '../marks.ts';
 import { findWorkload, type Workload } from '../pods.ts';
 import { bytesOf, largerQuantity, readStorage, type StorageScene } from '../storage-scene.ts';
 import { absent, failed, passed, running, unknown, working, type Answer, type CheckOf } from './answer.ts';
-import type { CheckParts } from './driver.ts';
+import type { CheckParts } from './parts.ts';
 import { checkAnnotation, checkName, createCheckJob, endOf, findCheckJob, type FoundJob } from './job-object.ts';
 
 /** How long the storage may take for the snapshot. */

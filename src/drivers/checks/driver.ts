@@ -11,8 +11,10 @@ import type { CheckDriver, Operation, RunContext } from '../contract.ts';
 import { unknown, type Answer } from './answer.ts';
 import { endDrill, observeDrill, runDrill } from './drill.ts';
 import { Expressions } from './expression.ts';
+import { observeHook, runHook } from './hook.ts';
 import { observeAccess, observePull, runAccess, runPull } from './jobs.ts';
 import { lookAtBudgets, lookAtMachine, lookAtSnapshots, lookAtSpace, lookAtStaged, lookAtVolumes } from './looks.ts';
+import type { CheckParts } from './parts.ts';
 
 export interface CheckDriverOptions {
   readonly client: KubeClient;
@@ -48,12 +50,6 @@ export function createCheckDriver({ client, clock, logger }: CheckDriverOptions)
         }
       }),
   };
-}
-
-export interface CheckParts {
-  readonly client: KubeClient;
-  readonly clock: Clock;
-  readonly expressions: Expressions;
 }
 
 async function answer(
@@ -92,6 +88,8 @@ function look(parts: CheckParts, context: RunContext, check: CheckRequest, signa
       return observeAccess(parts, context, check, signal);
     case 'Drill':
       return observeDrill(parts, context, check, signal);
+    case 'Hook':
+      return observeHook(parts, context, check, signal);
     default:
       return assertNever(check);
   }
@@ -101,6 +99,7 @@ async function run(parts: CheckParts, operation: Operation, check: CheckRequest,
   if (check.kind === 'Pull') return runPull(parts, operation, check, signal);
   if (check.kind === 'Access') return runAccess(parts, operation, check, signal);
   if (check.kind === 'Drill') return runDrill(parts, operation, check, signal);
+  if (check.kind === 'Hook') return runHook(parts, operation, check, signal);
 }
 
 async function end(parts: CheckParts, operation: Operation, check: CheckRequest, signal: AbortSignal): Promise<void> {

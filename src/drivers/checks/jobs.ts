@@ -6,7 +6,7 @@ import type { Operation, RunContext } from '../contract.ts';
 import { pendingReason } from '../jobs/pod-state.ts';
 import { findWorkload, isLive, podsOf, type Workload } from '../pods.ts';
 import { absent, failed, passed, running, unknown, type Answer, type CheckOf } from './answer.ts';
-import type { CheckParts } from './driver.ts';
+import type { CheckParts } from './parts.ts';
 import { createCheckJob, endOf, findCheckJob, type FoundJob } from './job-object.ts';
 
 const timeout = '2m';

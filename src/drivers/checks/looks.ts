@@ -10,7 +10,7 @@ import { briefList } from '../marks.ts';
 import { findWorkload, isLive, podsOf, type Workload } from '../pods.ts';
 import { bytesOf, checkBudgets, checkSnapshots, claimsOf, readStorage } from '../storage-scene.ts';
 import { failed, passed, unknown, type Answer, type CheckOf } from './answer.ts';
-import type { CheckParts } from './driver.ts';
+import type { CheckParts } from './parts.ts';
 
 export async function lookAtBudgets(
   { client }: CheckParts,

@@ -1,13 +1,13 @@
 /** The Job that restarts what a server runs on, and the node that tells whether it did: docs/rebuild.md is its contract. */
-import { expand } from '../../api/variables.ts';
 import { isAlreadyExists } from '../../kube/kube-error.ts';
 import type { Job, Node, Pod } from '../../kube/objects.ts';
 import { jobs, nodes } from '../../kube/resources.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import type { RebootRequest } from '../../planner/effects.ts';
 import type { RebootObservation } from '../../planner/observed.ts';
-import { PauseError, RetryError, TerminalError, userClient } from '../access.ts';
+import { PauseError, RetryError, userClient } from '../access.ts';
 import type { EffectOf, Operation, RunContext } from '../contract.ts';
+import { fillIn } from '../jobs/fill.ts';
 import { equip, oneShotJob, readTemplate } from '../jobs/one-shot-job.ts';
 import { containerStatuses, pendingReason, podsNamedBy } from '../jobs/pod-state.ts';
 import { operationMark, sha256 } from '../marks.ts';
@@ -158,16 +158,5 @@ function factsOf(
     SERVER: server,
     WORKLOAD: `${workload.kind}/${workload.name}`,
     NODE: node,
-  };
-}
-
-function fillIn(field: string): (text: string, values: Readonly<Record<string, string>>) => string {
-  return (text, values) => {
-    const { text: filled, unset } = expand(text, values);
-    if (unset.length === 0) return filled;
-    throw new TerminalError(
-      'VariableNotSet',
-      `${field} uses ${unset.map((name) => `\${${name}}`).join(', ')}, which has no value here: take one of ${Object.keys(values).toSorted().join(', ')}`,
-    );
   };
 }

@@ -35,6 +35,8 @@ function signOffMisfit(spec: DecisionSpec, run: UpgradeRun): string {
   const step = run.spec.steps.find((candidate) => candidate.id === signOffStep(run));
   if (step === undefined) return `run ${run.metadata.name} has no sign-off: it is a ${run.spec.purpose}`;
   if (step.skip !== undefined) return `nothing waits for it: ${step.skip}`;
+  if (spec.as === 'Engineer' && !rolesFor(run.spec, step).includes('Engineer'))
+    return 'a sign-off as Engineer is half of one, for spec.approvals.jointSteps Both of the UpgradeSet: leave out spec.as';
   return roleMisfit(spec, run, step);
 }
 

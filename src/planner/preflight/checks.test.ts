@@ -4,6 +4,7 @@ import type { Contact, UpgradeRunSpec } from '../../api/upgrade-run.ts';
 import { probeSuite } from '../../../test/builders/objects.ts';
 import { majorSetting } from '../../../test/simulation/major.ts';
 import { setting } from '../../../test/simulation/story.ts';
+import { must } from '../../simulation/world.ts';
 import { planRun } from '../../simulation/set-controller.ts';
 import { notKnown, notMet, pass, pending } from './check.ts';
 import { checkBackups } from './backups.ts';
@@ -165,6 +166,33 @@ describe('waivers', () => {
     assert.match(
       waiveProblem(runOf(spec), 'Capacity', 'Attest'),
       /^Capacity is not a matter of a person's word: .*, or waive it$/,
+    );
+  });
+
+  it('capacity looks at no workload where no group is in a pool, and at all of them where one is', () => {
+    const looked = (spec: UpgradeRunSpec) => {
+      const place = {
+        run: { name: 'portal-1', uid: 'u', spec },
+        entry: { id: 'preflight', state: 'Running', attempt: 1, operation: 'o' },
+        handles: {},
+      } as const;
+      const { workloads = [], pools = [] } = must(
+        definitionsOf(spec).find(({ name }) => name === 'Capacity'),
+        'capacity',
+      ).scope(place);
+      return [workloads.length, pools.length];
+    };
+    const spec = planOf();
+    const alone = spec.groups.map((group) => ({
+      ...group,
+      servers: group.servers.map((server) => ({ ...server, pools: [] })),
+    }));
+    assert.deepEqual(
+      [looked(spec), looked({ ...spec, groups: alone })],
+      [
+        [2, 1],
+        [0, 0],
+      ],
     );
   });
 

@@ -81,7 +81,7 @@ function capacity(spec: UpgradeRunSpec): CheckDefinition {
     isWaivable: true,
     isAttestable: false,
     scope: () => ({
-      workloads: spec.groups.flatMap(workloadsOf),
+      workloads: pools.length === 0 ? [] : spec.groups.flatMap(workloadsOf),
       pools: pools.map((pool) => ({ pool, members: membersOfPool(spec, pool) })),
     }),
     evaluate: ({ observed }) => checkCapacity(spec, observed),

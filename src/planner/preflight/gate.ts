@@ -3,26 +3,19 @@
  *
  * The gate stands open from the moment the journal says so: what a check finds later is a matter for the steps.
  */
-import type { Choice, PreflightCheck, RunPolicy, UpgradeRun } from '../../api/upgrade-run.ts';
+import type { Choice, RunPolicy, StepEntry, UpgradeRun } from '../../api/upgrade-run.ts';
 import type { UpgradeSetSpec } from '../../api/upgrade-set.ts';
 import { formatInstant } from '../../shared/instant.ts';
 import { canonicalJson } from '../../shared/json.ts';
-import type { Handles } from '../journal.ts';
+import { journalOf, mergeHandles, type Handles } from '../journal.ts';
 import type { ObservationScope } from '../observed.ts';
 import type { StepContext, StepVerdict } from '../verdict.ts';
 import type { CheckDefinition, CheckPlace, Finding } from './check.ts';
 import { definitionsOf } from './definitions.ts';
 import { clearAway, leftovers } from './leftovers.ts';
+import type { PreflightReport } from './report.ts';
 import { beginRound, roundOf } from './rounds.ts';
 import { overrideOf, useDecision, type Override } from './waivers.ts';
-
-/** What people see of the gate; it goes with whatever the run does meanwhile. */
-export interface PreflightReport {
-  readonly checks: readonly (PreflightCheck & { readonly isPending: boolean })[];
-  readonly choices: readonly Choice[];
-  /** What holds the run, each with the next move. */
-  readonly unmet: readonly { readonly check: string; readonly message: string }[];
-}
 
 /** When this attempt passed the gate. */
 export const openedKey = (operation: string): string => `opened/${operation}`;
@@ -67,6 +60,16 @@ function nextMove(context: StepContext, looks: readonly Look[], report: Prefligh
 
 function isOpen({ run, entry, handles }: CheckPlace): boolean {
   return run.spec.purpose !== 'Upgrade' || handles[openedKey(entry.operation)] !== undefined;
+}
+
+/** Nothing of an upgrade is locked or changed yet: it may wait as long as it takes. */
+export function isHeldByGate(run: CheckPlace['run'], entries: readonly StepEntry[]): boolean {
+  const handles = mergeHandles(run.spec, entries);
+  const current = journalOf(run.spec, entries).find(
+    ({ entry }) => entry.state === 'Pending' || entry.state === 'Running',
+  );
+  if (current === undefined || current.step.action !== 'Preflight') return false;
+  return !entries.some(({ state }) => state === 'Failed') && !isOpen({ run, entry: current.entry, handles });
 }
 
 interface Look {

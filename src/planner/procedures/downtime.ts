@@ -17,6 +17,7 @@ export function computeDowntime(input: ProcedureInput): Step[] {
   rows.preflight();
   addBackup(rows, input, { id: 'backup', number: '0b', title: 'Back up the database, and verify the backup' });
   rows.baseline();
+  rows.hooks('BeforeRun', '0c');
   addFirst(rows, first, others);
   addDowntime(rows, input, first, others);
   others.forEach((group, index) => addOther(rows, group, `g${index + 2}`));

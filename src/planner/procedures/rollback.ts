@@ -17,7 +17,9 @@ import {
 } from '../journal.ts';
 import type { RollbackOrder } from '../move.ts';
 import { isGuarded } from '../steps/guards.ts';
+import { hookPrefix } from '../steps/hook.ts';
 import { claimsKey, reattachKey, snapshotKey } from '../steps/keys.ts';
+import { addHooks } from './hooks.ts';
 import { isPooled, StepList, versionBefore } from './steps.ts';
 
 export interface RollbackInput {
@@ -50,6 +52,8 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
     groups: names,
   });
 
+  const touched = records.filter(({ record }) => record.fate !== 'Untouched').map(({ group }) => group);
+  addHooks(list, spec.groups, { groups: touched, at: 'BeforeRollback', number: '0a' });
   if (isSchemaChanged(handles)) return withDatabase(input, list, records, handles);
   addReadWrite(list, handles);
   const back = records.filter(({ record }) => record.fate === 'Stopped' || record.fate === 'Changed');
@@ -82,6 +86,7 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
     list,
     spec,
     back.map(({ group }) => group),
+    touched,
   );
   finishHandles(input, handles, records, back);
   const steps = isDown([input.origin, ...input.attempts]) ? withReturn(list.steps) : list.steps;
@@ -141,11 +146,8 @@ function withDatabase(
     addPrevious(list, input, group, record);
     addReturn(list, input, group);
   }
-  addEnd(
-    list,
-    spec,
-    records.map(({ group }) => group),
-  );
+  const all = records.map(({ group }) => group);
+  addEnd(list, spec, all, all);
   finishHandles(input, handles, records, records);
   return { steps: withDowntime(list.steps), handles };
 }
@@ -178,7 +180,7 @@ function withReturn(steps: readonly Step[]): Step[] {
   return steps.map((step) => (step === back ? { ...step, marker: 'LimitedServiceRestored' } : step));
 }
 
-function addEnd(list: StepList, spec: UpgradeRunSpec, back: readonly RunGroup[]): void {
+function addEnd(list: StepList, spec: UpgradeRunSpec, back: readonly RunGroup[], touched: readonly RunGroup[]): void {
   const tested = back.filter((group) => group.probes !== undefined);
   if (tested.length > 0) {
     list.add({
@@ -191,6 +193,7 @@ function addEnd(list: StepList, spec: UpgradeRunSpec, back: readonly RunGroup[])
       ...versionBefore(tested),
     });
   }
+  addHooks(list, spec.groups, { groups: touched, at: 'AfterRollback', number: '6a' });
   const groups = spec.groups.map((group) => group.name);
   list.add({ id: 'cleanup', number: '7', title: 'Release locks', action: 'Cleanup', groups });
 }
@@ -214,11 +217,12 @@ function finishHandles(
 /** The upgrade's notes with those of the rollbacks since; a drain lifted in between is ours again only when made again. */
 function handlesOf(input: RollbackInput): Handles {
   const { spec, entries } = input.origin;
-  return Object.assign(
+  const all = Object.assign(
     {},
     mergeHandles(spec, entries),
     ...input.attempts.flatMap((attempt) => attempt.entries.map((entry) => entry.handles ?? {})),
   ) as Handles;
+  return Object.fromEntries(Object.entries(all).filter(([key]) => !key.startsWith(hookPrefix)));
 }
 
 function addWayBack(list: StepList, input: RollbackInput, group: RunGroup, record: GroupRecord, isOut: boolean): void {

@@ -13,6 +13,7 @@ export function computeRolling(input: ProcedureInput): Step[] {
   const rows = new Rows(input);
   rows.preflight();
   rows.baseline();
+  rows.hooks('BeforeRun', '0c');
   for (const group of input.groups) addGroup(rows, input, group);
   rows.testSecondAlone({ drain: '10', test: '11', join: '12' });
   rows.end(13, { marker: 'AtRiskEnds' });

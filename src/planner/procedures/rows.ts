@@ -1,5 +1,7 @@
 /** Rows that more than one procedure has: what is done to one group, and how a run ends. */
+import type { Hook } from '../../api/server-group.ts';
 import type { RunGroup, Step } from '../../api/upgrade-run.ts';
+import { addHooks } from './hooks.ts';
 import { isPooled, StepList, versionBefore } from './steps.ts';
 
 export interface ProcedureInput {
@@ -48,6 +50,11 @@ export class Rows {
       groups: groups.map((group) => group.name),
       ...versionBefore(groups),
     });
+  }
+
+  /** 001-54, 001-62: Jobs of the user's. */
+  hooks(at: Hook['at'], number: string): void {
+    addHooks(this.list, this.#input.groups, { groups: this.#input.groups, at, number });
   }
 
   drain(group: RunGroup, row: Row): void {
@@ -191,6 +198,7 @@ export class Rows {
         expect: to,
       });
     }
+    this.hooks('AfterRun', `${first}a`);
     this.list.add({
       id: 'sign-off',
       number: String(first + 1),

@@ -9,7 +9,10 @@ export function evaluateAwaitDecision(context: StepContext): StepVerdict {
   if (context.run.spec.purpose === 'Rebuild') return done('nothing more is rebuilt; what is still out is handed over');
   const { run, step, handles } = context;
   const roles = rolesFor(run.spec, step);
-  const words = context.decisions.filter((candidate) => candidate.choice === 'SignOff');
+  // Half a sign-off is none: the right to it is less.
+  const words = context.decisions.filter(
+    ({ choice, as }) => choice === 'SignOff' && (as !== 'Engineer' || roles.includes('Engineer')),
+  );
   const by = handles[signedOffKey];
   if (by !== undefined) {
     const reasons = words.filter((word) => word.approved).map((word) => word.reason);

@@ -1,6 +1,6 @@
 /** Gives the locks back, and the snapshots when somebody signed off. Last step of every plan, and what every ending runs. Source: design 5.8. */
 import type { Effect } from '../effects.ts';
-import { retainedSnapshots } from '../retention.ts';
+import { releasableSnapshots } from '../retention.ts';
 import { clearLastGuard } from './guards.ts';
 import { releasedKey, signedOffKey, unlockedKey } from './keys.ts';
 import {
@@ -19,7 +19,7 @@ import { done, type StepContext, type StepVerdict } from '../verdict.ts';
 export function evaluateCleanup(context: StepContext): StepVerdict {
   const { spec } = context.run;
   const signedOffBy = context.handles[signedOffKey];
-  const [kept] = signedOffBy === undefined ? [] : retainedSnapshots(spec, context.handles);
+  const [kept] = signedOffBy === undefined ? [] : releasableSnapshots(spec, context.handles);
   if (kept !== undefined) {
     return {
       kind: 'act',

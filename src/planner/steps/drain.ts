@@ -3,13 +3,13 @@ import { formatInstant, parseInstant } from '../../shared/instant.ts';
 import type { MemberRef } from '../effects.ts';
 import { capacityProblem, membersOf, seeMembers, type SeenMember } from '../members.ts';
 import {
-  act,
   done,
   fail,
   listSome,
   targetOf,
   wait,
   waitOrFail,
+  type HeldEffect,
   type StepContext,
   type StepVerdict,
 } from '../verdict.ts';
@@ -51,7 +51,10 @@ function holdFirst(context: StepContext, members: readonly SeenMember[]): StepVe
   const loose = ours(context, members).find((member) => member.pool.canHold && !member.seen.held);
   if (loose === undefined) return undefined;
   const problem = mayLeave(context, members) ?? neverLeaves(context, loose);
-  return problem ?? act({ kind: 'HoldMember', member: loose.ref }, `${loose.ref.member} must not rejoin by itself`);
+  const because = `${loose.ref.member} must not rejoin by itself`;
+  return (
+    problem ?? { kind: 'act', effect: { kind: 'HoldMember', member: loose.ref }, because, ...asked(context, loose) }
+  );
 }
 
 /** A label that a person took off a pod is back on the next one; what a load balancer was told outlives its servers. */
@@ -95,21 +98,31 @@ function leaveRotation(context: StepContext, members: readonly SeenMember[]): St
   }
   const problem = mayLeave(context, members) ?? neverLeaves(context, next);
   if (problem !== undefined) return problem;
-  return act(
-    { kind: 'DrainMember', member: next.ref, force: false },
-    `${next.ref.member} serves in pool ${next.ref.pool}`,
-    isRecorded(context, next) ? undefined : { [drainedKey(next.ref)]: 'ours' },
-  );
+  return {
+    kind: 'act',
+    effect: { kind: 'DrainMember', member: next.ref, force: false },
+    because: `${next.ref.member} serves in pool ${next.ref.pool}`,
+    ...(isRecorded(context, next) ? {} : { record: { [drainedKey(next.ref)]: 'ours' } }),
+    ...asked(context, next),
+  };
 }
 
 /** Accepted and not done. Where the policy is to hold, it is asked on: a process that forgot has to be told again. */
 function neverLeaves(context: StepContext, { ref }: SeenMember): StepVerdict | undefined {
   const isOver = context.consumedMs >= context.timeoutMs;
   if (!isOver || targetOf(context.run.spec, context.step).drain.onTimeout === 'Hold') return undefined;
-  return fail(
-    'DrainTimeout',
-    `pool ${ref.pool} does not let go of ${ref.member}; gave up after ${context.step.timeout}`,
-  );
+  return fail('DrainTimeout', `${notLetGo(ref)}; gave up after ${context.step.timeout}`);
+}
+
+function notLetGo({ pool, member }: MemberRef): string {
+  return `pool ${pool} does not let go of ${member}`;
+}
+
+/** What is shown when the time is over and the pool is asked on. */
+function asked({ step, consumedMs, timeoutMs }: StepContext, { ref }: SeenMember): { held?: HeldEffect } {
+  if (consumedMs < timeoutMs) return {};
+  const message = `${notLetGo(ref)} after ${step.timeout}; the policy is Hold, so it is asked on: mend the pool, or abort`;
+  return { held: { reason: 'DrainHeld', message, blocker: { type: 'Drain', object: `pool/${ref.pool}` } } };
 }
 
 function isRecorded(context: StepContext, member: SeenMember): boolean {

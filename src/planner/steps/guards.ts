@@ -38,7 +38,10 @@ export function evaluateSetGuard(context: StepContext): StepVerdict {
 }
 
 export function evaluateClearGuard(context: StepContext): StepVerdict {
-  if (!isGuarded(context.handles)) return { kind: 'skip', message: 'the database was not made read-only by this run' };
+  const whose = context.handles[readOnlyKey];
+  if (whose === 'cleared') return done('the database takes writes again');
+  if (whose === undefined) return { kind: 'skip', message: 'this run did not make the database read-only' };
+  if (whose !== 'ours') return { kind: 'skip', message: 'it was read-only before this run, and stays so' };
   const clear = answerOf(context, job(context, 'clearReadOnly', 'clear'), 'the mode is ours', 'ReadOnlyFailed');
   if ('verdict' in clear) return clear.verdict;
   const probe = canWrite(context, job(context, 'writeProbe', 'after'), 'a write must be taken again');

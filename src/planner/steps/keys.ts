@@ -37,6 +37,13 @@ export const claimsKey = (group: string): string => `claims/${group}`;
 
 export const snapshotKey = (claim: string): string => `snapshot/${claim}`;
 
+/** A snapshot of the claim that an earlier attempt gave up waiting for: released with the others, never restored. */
+export const abandonedKey = (claim: string, snapshot: string): string => `abandoned/${claim}/${snapshot}`;
+
+export function isAbandoned(handles: Readonly<Record<string, string>>, snapshot: string): boolean {
+  return Object.keys(handles).some((key) => key.startsWith('abandoned/') && key.endsWith(`/${snapshot}`));
+}
+
 /** The claim as it was, as JSON, written by the engine with the snapshot. */
 export const manifestKey = (claim: string): string => `manifest/${claim}`;
 

@@ -1,7 +1,8 @@
 /** Snapshots every volume of a stopped group, and goes on only when each is verified. Source: design 4.3, 001-58, 001-131. */
 import { seeWorkload, workloadsOf } from '../members.ts';
 import { act, done, fail, groupOf, listSome, waitOrFail, type StepContext, type StepVerdict } from '../verdict.ts';
-import { claimsKey, snapshotKey } from './keys.ts';
+import type { SnapshotObservation } from '../observed.ts';
+import { abandonedKey, claimsKey, snapshotKey } from './keys.ts';
 
 export function evaluateSnapshot(context: StepContext): StepVerdict {
   const group = groupOf(context.run.spec, context.step.group);
@@ -27,12 +28,24 @@ export function evaluateSnapshot(context: StepContext): StepVerdict {
         [snapshotKey(claim)]: name,
       });
     }
+    const fresh = snapshotName(context, claim);
+    // An earlier attempt has waited its whole time for this one.
+    if (context.entry.attempt > 1 && !isSound(seen) && name !== fresh) {
+      return act({ kind: 'CreateSnapshot', snapshot: fresh, claim, className }, `${name} did not become ready`, {
+        [abandonedKey(claim, name)]: 'yes',
+        [snapshotKey(claim)]: fresh,
+      });
+    }
     if (seen.error !== '') waiting.push(`${name}: ${seen.error}`);
     else if (!seen.ready) waiting.push(`${name}: not ready`);
     else if (!seen.verified) waiting.push(`${name}: ready, but its content is not verified`);
   }
   if (waiting.length === 0) return done(`${claims.length} snapshots verified`);
   return waitOrFail(context, { reason: 'SnapshotNotReady', message: listSome(waiting) }, 'SnapshotNotReady');
+}
+
+function isSound(seen: SnapshotObservation): boolean {
+  return seen.error === '' && seen.ready && seen.verified;
 }
 
 function wasVerified(context: StepContext, claim: string): boolean {
@@ -48,8 +61,8 @@ function claimsOf(context: StepContext): string[] {
     .toSorted();
 }
 
-/** Named by run, claim and attempt, so that a repetition finds it and a second attempt takes a fresh one. */
+/** Named by run, claim and attempt, so that a repetition finds it and a later attempt can take a fresh one. */
 function snapshotName(context: StepContext, claim: string): string {
   const suffix = context.entry.attempt > 1 ? `-${context.entry.attempt}` : '';
-  return `${context.run.name}-${claim}${suffix}`.slice(0, 253);
+  return `${`${context.run.name}-${claim}`.slice(0, 253 - suffix.length)}${suffix}`;
 }

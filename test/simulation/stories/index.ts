@@ -1,6 +1,7 @@
 import { againStories } from './again.ts';
 import { dataStories } from './data.ts';
 import { decisionStories } from './decisions.ts';
+import { hookStories } from './hooks.ts';
 import { issueStories } from './issue.ts';
 import { majorStories } from './major.ts';
 import { poolStories } from './pools.ts';
@@ -8,6 +9,7 @@ import { preflightStories } from './preflight.ts';
 import { probeStories } from './probes.ts';
 import { readOnlyStories } from './read-only.ts';
 import { rebuildStories } from './rebuild.ts';
+import { snapshotStories } from './snapshots.ts';
 import { walkStories } from './walk.ts';
 import { rowStories } from '../failing-rows-story.ts';
 import type { Story } from '../story.ts';
@@ -17,6 +19,8 @@ export const stories: readonly Story[] = [
   ...poolStories,
   ...dataStories,
   ...probeStories,
+  ...snapshotStories,
+  ...hookStories,
   ...majorStories,
   ...rebuildStories,
   ...decisionStories,

@@ -1,0 +1,169 @@
+/** Jobs of `ServerGroup.spec.hooks`: docs/hooks.md is their contract. */
+import { isAlreadyExists } from '../../kube/kube-error.ts';
+import type { Job, Pod, PodSpec, PodTemplate, Volume } from '../../kube/objects.ts';
+import { jobs } from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/types.ts';
+import { PauseError, RetryError, userClient } from '../access.ts';
+import type { Operation, RunContext } from '../contract.ts';
+import { fillIn } from '../jobs/fill.ts';
+import { equip, oneShotJob, readTemplate } from '../jobs/one-shot-job.ts';
+import { containerStatuses, pendingReason, podsNamedBy } from '../jobs/pod-state.ts';
+import { sha256 } from '../marks.ts';
+import { findWorkload, isLive, podsOf } from '../pods.ts';
+import { absent, failed, passed, running, type Answer, type CheckOf } from './answer.ts';
+import { endOf } from './job-object.ts';
+import type { CheckParts } from './parts.ts';
+
+type Hook = CheckOf<'Hook'>;
+
+/** On the Job: the request it was made for. A Job without it is somebody else's. */
+const hookAnnotation = 'belay.dev/hook';
+/** A day: the log outlives the night in which it was written. */
+const keepSeconds = 86_400;
+const missingMs = 10_000;
+
+/** Follows from the id, so that asking again, and after a crash, finds the first one. */
+function hookJobName(id: string): string {
+  return `belay-hook-${sha256(id).slice(0, 20)}`;
+}
+
+export async function observeHook(
+  { client }: CheckParts,
+  context: RunContext,
+  { id }: Hook,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const as = userClient(client, context);
+  const at = { namespace: context.namespace, name: hookJobName(id) };
+  const job = await as.find(jobs, at, signal);
+  if (job === undefined || !isJobFor(job, id)) return absent;
+  const end = endOf(job);
+  if (end === 'Complete') return passed(`Job ${at.name} succeeded`);
+  const pods = await podsNamedBy(as, at, signal);
+  return end === undefined ? running(pendingReason(pods.at(-1))) : failed(whyFailed(job, pods), '');
+}
+
+function isJobFor(job: Job, id: string): boolean {
+  return job.metadata.annotations?.[hookAnnotation] === id;
+}
+
+/** What it wrote is in the log of the step, where values of Secrets are taken out. */
+function whyFailed({ status }: Job, pods: readonly Pod[]): string {
+  const said = (status?.conditions ?? []).find(({ type }) => type === 'Failed')?.message ?? 'no reason given';
+  const code = containerStatuses(pods.at(-1))
+    .map(({ state }) => state?.terminated?.exitCode ?? 0)
+    .find((exitCode) => exitCode !== 0);
+  return code === undefined ? said : `exit status ${code}`;
+}
+
+/** Creates the Job unless it is there. */
+export async function runHook(
+  { client }: CheckParts,
+  operation: Operation,
+  request: Hook,
+  signal: AbortSignal,
+): Promise<void> {
+  const as = userClient(client, operation);
+  const at = { namespace: operation.namespace, name: hookJobName(request.id) };
+  const existing = await as.find(jobs, at, signal);
+  if (existing !== undefined) {
+    if (isJobFor(existing, request.id)) return;
+    throw new PauseError('NameTaken', `Job ${at.name} exists and was not made for ${request.id}; delete or rename it`);
+  }
+  const job = await build(as, operation, request, signal);
+  try {
+    await as.create(jobs, job, { signal });
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}
+
+async function build(as: KubeClient, operation: Operation, request: Hook, signal: AbortSignal): Promise<Job> {
+  const { job: action } = request;
+  const field = `spec.hooks[${request.hook}].job of ServerGroup ${request.group}`;
+  const template = await readTemplate(as, operation.namespace, { ...action, containerName: 'hook' }, signal);
+  if (template === undefined)
+    throw new RetryError(
+      'ReferenceNotFound',
+      `PodTemplate ${action.podTemplate ?? ''}, named by ${field}, does not exist; create it, or abort the run`,
+      { afterMs: missingMs },
+    );
+  const [container] = template.spec.containers;
+  if (container === undefined)
+    throw new PauseError('InvalidObject', `PodTemplate ${action.podTemplate ?? ''} has no container; give it one`);
+  const node = await nodeOf(as, operation, request, signal);
+  const facts = factsOf(operation, request, node ?? '');
+  const fill = fillIn(field);
+  return oneShotJob({
+    operation,
+    name: hookJobName(request.id),
+    annotations: { [hookAnnotation]: request.id },
+    timeout: action.timeout,
+    keepSeconds,
+    template: placed(template, node, (text) => fill(text, facts)),
+    container: equip(container, { action, facts, values: facts, fill }),
+  });
+}
+
+/** Where the server runs; undefined where it does not. */
+async function nodeOf(
+  as: KubeClient,
+  { namespace }: Operation,
+  { workload: ref }: Hook,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const workload = await findWorkload(as, namespace, ref, signal);
+  if (workload === undefined) return undefined;
+  const { pods } = await podsOf(as, workload, signal);
+  return pods.find((pod) => isLive(pod) && pod.spec.nodeName !== undefined)?.spec.nodeName;
+}
+
+/** Its volumes are those of this server, and it runs beside it unless the template chooses a node itself. */
+function placed(template: PodTemplate, node: string | undefined, fill: (text: string) => string): PodTemplate {
+  const { spec } = template;
+  const volumes = spec.volumes === undefined ? {} : { volumes: spec.volumes.map((volume) => filled(volume, fill)) };
+  const chooses = [spec.nodeName, spec.nodeSelector, spec.affinity].some((choice) => choice !== undefined);
+  return { ...template, spec: { ...spec, ...volumes, ...(node === undefined || chooses ? {} : beside(spec, node)) } };
+}
+
+function filled(volume: Volume, fill: (text: string) => string): Volume {
+  const { persistentVolumeClaim: claim, hostPath } = volume;
+  return {
+    ...volume,
+    ...(claim === undefined ? {} : { persistentVolumeClaim: { ...claim, claimName: fill(claim.claimName) } }),
+    ...(hostPath === undefined ? {} : { hostPath: { ...hostPath, path: fill(hostPath.path) } }),
+  };
+}
+
+/** By the scheduler, and also onto a node that takes no others. */
+function beside(spec: PodSpec, node: string): Partial<PodSpec> {
+  return {
+    tolerations: [...(spec.tolerations ?? []), { operator: 'Exists' }],
+    affinity: {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] }],
+        },
+      },
+    },
+  };
+}
+
+/** `BELAY_*` without the prefix. */
+function factsOf(
+  operation: Operation,
+  { id, group, hook, server, workload, parameters }: Hook,
+  node: string,
+): Record<string, string> {
+  return {
+    ...parameters,
+    OPERATION: id,
+    RUN: operation.run,
+    STEP: operation.operation.split('/').slice(1, -1).join('/'),
+    GROUP: group,
+    HOOK: hook,
+    SERVER: server,
+    WORKLOAD: `${workload.kind}/${workload.name}`,
+    NODE: node,
+  };
+}
