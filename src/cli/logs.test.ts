@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import { configMaps } from '../kube/resources.ts';
 import { upgradeRun } from '../status/fixture.test.ts';
 import { byHand } from './by-hand.ts';
 import { logs } from './logs.ts';
+import { tellDeploymentLog } from '../status/deployment-log.ts';
 import { fromCluster } from './read-run.ts';
 import { report } from './report.ts';
 
@@ -91,7 +93,11 @@ describe('belay logs, from a file', () => {
       out,
       /\(g1-drain\): Failed DrainDeadlineExceeded\n.*\n {2}two users stay\n {2}log portal-1-log-g1-drain-1:\n {4}exit code: 3\n {4}output of /,
     );
-    assert.match(out, /^ {2}log portal-1-log-g1-stop-1 is gone$/m);
+    assert.match(out, /^ {2}log portal-1-log-g1-stop-1 is not in these files$/m);
+    assert.match(
+      out,
+      /another -f.*\n {2}kubectl -n shop get configmaps -l belay\.dev\/run=portal-1,belay\.dev\/log=true -o yaml /,
+    );
     assert.doesNotMatch(out, /\(g1-upgrade\)/);
   });
 
@@ -102,6 +108,38 @@ describe('belay logs, from a file', () => {
     const wrong = await told(logs, '-f', file, '--step', 'g9');
     assert.deepEqual([wrong.status, wrong.out], [2, '']);
     assert.match(wrong.err, /run portal-1 has no step g9; there are preflight, /);
+  });
+
+  it('takes the number of a row where no other has it', async () => {
+    const { spec } = run;
+    const drain = spec.steps.find(({ id }) => id === 'g1-drain');
+    const byNumber = await told(logs, '-f', file, '--step', drain?.number ?? '');
+    assert.equal(byNumber.out, (await told(logs, '-f', file, '--step', 'g1-drain')).out);
+    const twice = { ...run, spec: { ...spec, steps: spec.steps.map((step) => ({ ...step, number: '5.1' })) } };
+    await writeFile(join(folder, 'twice.yaml'), stringify(twice));
+    const several = await told(logs, '-f', join(folder, 'twice.yaml'), '--step', '5.1');
+    assert.deepEqual([several.status, several.out], [2, '']);
+    assert.match(several.err, /several steps of run portal-1 are number 5\.1: name preflight or /);
+  });
+
+  it('says that a log is gone only where all were looked for', () => {
+    const lines = tellDeploymentLog(run, []);
+    assert.ok(lines.includes('  log portal-1-log-g1-stop-1 is gone'));
+    assert.ok(!lines.some((line) => line.includes('kubectl')));
+  });
+
+  it('says how to go on without a kubeconfig', () => {
+    const program =
+      'import { logs } from "./src/cli/logs.ts"; process.exitCode = await logs(["portal-1"], console.log);';
+    for (const KUBECONFIG of ['', join(folder, 'nowhere')]) {
+      const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+        env: { PATH: process.env['PATH'], HOME: folder, KUBECONFIG },
+        encoding: 'utf8',
+        timeout: 60_000,
+      });
+      const words = 'no kubeconfig could be read; set KUBECONFIG, or give the run with -f';
+      assert.deepEqual([status, stdout.trim()], [2, words]);
+    }
   });
 
   const refusals: Readonly<Record<string, readonly [args: () => string[], want: RegExp]>> = {
@@ -130,7 +168,7 @@ describe('belay by-hand and belay report, from a file', () => {
   it('print what they are asked for, and their help', async () => {
     const commands = await told(byHand, '-f', file);
     assert.equal(commands.status, 0);
-    assert.match(commands.out, /^# failed in|^# stands at step/m);
+    assert.match(commands.out, /^# ended at step 1 Drain group-1 \(Failed\)$/m);
     assert.match(commands.out, /kubectl -n shop annotate statefulset\/web-1 belay\.dev\/lock-/);
     assert.match((await told(byHand, '--help')).out, /Nothing is run/);
   });

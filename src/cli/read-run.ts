@@ -37,6 +37,10 @@ export const readUsage = `  -n, --namespace NS    of the run; default: that of t
   -h, --help            print this
 `;
 
+const noConfig = 'no kubeconfig could be read; set KUBECONFIG, or give the run with -f';
+/** What the library takes where it finds no kubeconfig. */
+const serverOfNobody = 'http://localhost:8080';
+
 export interface RunWanted {
   /** Empty: the only one in the files. */
   readonly name: string;
@@ -47,6 +51,8 @@ export interface RunWanted {
 export interface FoundRun {
   readonly run: UpgradeRun;
   readonly logs: readonly KeptLog[];
+  /** From files, which need not hold every log that there is. */
+  readonly isPartial: boolean;
 }
 
 /** @throws RangeError there is no such run, or it cannot be read; in words for a person */
@@ -54,8 +60,9 @@ export async function findRun(wanted: RunWanted): Promise<FoundRun> {
   if (wanted.files.length > 0) return fromFiles(wanted);
   if (wanted.name === '') throw new RangeError('name the run, such as portal-7: kubectl get upgraderuns');
   const config = await findConfig(process.env).catch((cause: unknown) => {
-    throw new RangeError('no kubeconfig could be read: set KUBECONFIG, or read the run from a file with -f', { cause });
+    throw new RangeError(noConfig, { cause });
   });
+  if (config.load().getCurrentCluster()?.server === serverOfNobody) throw new RangeError(noConfig);
   const clock = systemClock;
   const credentials = createCredentialSource({ load: () => config.load(), clock });
   const transport = createTransport({ credentials, logger: silentLogger, userAgent: 'belay-cli' });
@@ -76,7 +83,7 @@ export async function fromCluster(client: KubeClient, name: string, namespace: s
       throw new RangeError(`there is no UpgradeRun "${name}" in namespace ${namespace}: kubectl get upgraderuns -A`);
     const { items } = await client.list(configMaps, { namespace, labelSelector: logSelector(name) });
     const own = items.filter(({ metadata }) => isOwnedBy(metadata.ownerReferences, found.metadata.uid));
-    return { run: decodeUpgradeRun(found), logs: own.map(keptLog) };
+    return { run: decodeUpgradeRun(found), logs: own.map(keptLog), isPartial: false };
   } catch (error) {
     if (error instanceof KubeError) throw new RangeError(`reading run ${name}: ${error.message}`, { cause: error });
     throw error;
@@ -114,7 +121,7 @@ async function fromFiles({ files, name }: RunWanted): Promise<FoundRun> {
       metadata.labels?.[logLabel] === 'true' &&
       isOwnedBy(metadata.ownerReferences, run.metadata.uid),
   );
-  return { run: decodeRun(run), logs: logs.map(keptLog) };
+  return { run: decodeRun(run), logs: logs.map(keptLog), isPartial: true };
 }
 
 function decodeRun(run: unknown): UpgradeRun {

@@ -15,6 +15,8 @@ import {
 import { targetOf } from '../planner/verdict.ts';
 import { databaseCommands } from './by-hand-database.ts';
 import type { Place } from './by-hand-place.ts';
+import { probeCommands } from './by-hand-probes.ts';
+import { reattachCommands, rebootCommands, rebuildCommands } from './by-hand-rebuild.ts';
 import { parseObject, quote, textIn } from './by-hand-text.ts';
 
 /** Lines for a shell: commands, and comments where no command can do it. */
@@ -45,8 +47,12 @@ export function commandsOf(place: Place, step: Step): string[] {
     case 'SetGuard':
     case 'ClearGuard':
       return databaseCommands(place, step);
+    case 'Rebuild':
+      return rebuildCommands(place, step);
+    case 'Reboot':
+      return rebootCommands(place, step);
     case 'Probe':
-      return probe(place, step);
+      return probeCommands(place, step);
     case 'Cleanup':
       return ['# at the end of this file'];
     case 'Preflight':
@@ -269,51 +275,7 @@ function reinstall(place: Place, group: RunGroup): string[] {
 
 /** A restore failed: the volumes from before it, under their names again. */
 function reattach(place: Place, group: RunGroup): string[] {
-  return claimsOf(place, group).flatMap((claim) => {
-    const manifest = parseObject(place.handles[manifestKey(claim)]);
-    const volume = manifest === undefined ? '' : textIn(manifest, 'volume');
-    if (manifest === undefined || volume === '') return [];
-    const ref = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: place.namespace, name: claim };
-    const patch = [{ op: 'add', path: '/spec/claimRef', value: ref }];
-    const { dataSource: _, ...spec } = parseObject(manifest['spec']) ?? {};
-    const object = {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: { name: claim },
-      spec: { ...spec, volumeName: volume },
-    };
-    return [
-      `# ${claim} on the volume from before the restore; nothing to do where this prints ${volume}:`,
-      kubectl(place, `get pvc ${claim} -o jsonpath='{.spec.volumeName}'`),
-      kubectl(place, `delete pvc ${claim} --ignore-not-found`),
-      `kubectl patch pv ${volume} --type=json -p ${quote(JSON.stringify(patch))}`,
-      kubectl(place, `create -f - <<< ${quote(JSON.stringify(object))}`),
-    ];
-  });
-}
-
-function probe({ spec }: Place, step: Step): string[] {
-  const names = new Set(
-    (step.groups ?? []).flatMap((name) => spec.groups.find((group) => group.name === name)?.probes ?? []),
-  );
-  const version = step.expect === undefined ? '' : `, version ${step.expect} expected`;
-  const where =
-    step.scope === 'Isolated' ? 'at the pods themselves (kubectl port-forward)' : 'through the load balancer';
-  return [...names].flatMap((name) => {
-    const probes = spec.suites.find((suite) => suite.name === name)?.spec.probes ?? [];
-    return [
-      `# the tests of ${name}, ${where}${version}:`,
-      ...probes.map(({ name: probeName, http, tcp, tls }) => {
-        if (http !== undefined) {
-          const body = http.body === undefined ? '' : ` --data ${quote(http.body)}`;
-          const want =
-            http.expect.status === undefined ? '' : `  # ${probeName}: want ${http.expect.status.join(' or ')}`;
-          return `curl -sS -i -X ${http.method} ${quote(http.url)}${body}${want}`;
-        }
-        return `# ${probeName}: ${tcp === undefined ? (tls === undefined ? 'its Job' : 'its TLS endpoint') : 'its TCP port'}`;
-      }),
-    ];
-  });
+  return claimsOf(place, group).flatMap((claim) => reattachCommands(place, claim, place.handles[manifestKey(claim)]));
 }
 
 /** Everything of the run that keeps others away. */

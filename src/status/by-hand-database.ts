@@ -1,11 +1,10 @@
 /** The Jobs of a Database as commands: what runs in them is what the operator would have run. Pure. */
 import type { JobAction } from '../api/common.ts';
 import type { Step } from '../api/upgrade-run.ts';
-import { expand } from '../api/variables.ts';
 import type { DatabaseVerb } from '../planner/effects.ts';
 import { backupKey, readOnlyKey, schemaBeforeKey } from '../planner/steps/keys.ts';
+import { jobLines } from './by-hand-job.ts';
 import type { Place } from './by-hand-place.ts';
-import { quote } from './by-hand-text.ts';
 
 export function databaseCommands(place: Place, step: Step): string[] {
   const { database } = place.spec;
@@ -51,8 +50,18 @@ export function databaseCommands(place: Place, step: Step): string[] {
 }
 
 function clearCommands(place: Place, step: Step, action: JobAction | undefined): string[] {
-  if (place.handles[readOnlyKey] !== 'ours') return ['# the database is not read-only by this run'];
-  return jobCommands(place, step, 'clearReadOnly', action, {});
+  const isSetBefore = place.spec.steps.some(({ action: other }) => other === 'SetGuard');
+  switch (place.handles[readOnlyKey]) {
+    case 'ours':
+      return jobCommands(place, step, 'clearReadOnly', action, {});
+    case undefined:
+      if (!isSetBefore) return ['# the database is not read-only by this run'];
+      return ['# only where you set it by hand above:', ...jobCommands(place, step, 'clearReadOnly', action, {})];
+    case 'somebody':
+      return ['# the database was read-only before this run: leave it'];
+    default:
+      return ['# the database is not read-only by this run'];
+  }
 }
 
 /** What the database itself says of migrations: the table of docs/databases.md. */
@@ -92,47 +101,12 @@ function jobCommands(
     DB_PORT: String(port),
     DB_NAME: name,
   };
-  const fill = (text: string): string => expand(text, facts).text;
-  const env = [
-    ...Object.entries(facts).map(([key, value]) => ({ name: `BELAY_${key}`, value })),
-    ...(action.env ?? []).map(({ name: key, value, secretKeyRef }) =>
-      secretKeyRef === undefined ? { name: key, value: fill(value ?? '') } : { name: key, valueFrom: { secretKeyRef } },
-    ),
-  ];
-  const container = {
-    ...(action.command === undefined ? {} : { command: action.command.map(fill) }),
-    ...(action.args === undefined ? {} : { args: action.args.map(fill) }),
-    ...(credentialsSecret === undefined ? {} : { envFrom: [{ secretRef: { name: credentialsSecret } }] }),
-  };
-  const job = `by-hand-${verb.toLowerCase()}`;
-  const create = `kubectl -n ${namespace} create -f -`;
-  return [
-    `kubectl -n ${namespace} delete job ${job} --ignore-not-found`,
-    action.podTemplate === undefined
-      ? `echo ${quote(JSON.stringify(jobOf(job, { name: 'database', image: action.image, ...container, env })))} | ${create}`
-      : [
-          `kubectl -n ${namespace} get podtemplate ${action.podTemplate} -o json`,
-          `jq --argjson c ${quote(JSON.stringify(container))} --argjson e ${quote(JSON.stringify(env))} ${quote(fromTemplate(job))}`,
-          create,
-        ].join(' | '),
-    `kubectl -n ${namespace} wait job/${job} --for=condition=complete --timeout=${action.timeout}`,
-    `kubectl -n ${namespace} logs job/${job}`,
-  ];
-}
-
-function jobOf(name: string, container: object): object {
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: { name },
-    spec: { backoffLimit: 0, template: { spec: { restartPolicy: 'Never', containers: [container] } } },
-  };
-}
-
-/** The Job in the words of jq: the template with our command and variables in its first container. */
-function fromTemplate(job: string): string {
-  const container =
-    '.spec.containers[0] |= (. + ($c | del(.envFrom)) + {env: ((.env // []) + $e), envFrom: ((.envFrom // []) + ($c.envFrom // []))})';
-  const template = `(.template | ${container} | .spec.restartPolicy = "Never" | del(.metadata.creationTimestamp))`;
-  return `{apiVersion: "batch/v1", kind: "Job", metadata: {name: "${job}"}, spec: {backoffLimit: 0, template: ${template}}}`;
+  return jobLines({
+    namespace,
+    name: `by-hand-${verb.toLowerCase()}`,
+    container: 'database',
+    action,
+    facts,
+    credentialsSecret,
+  });
 }

@@ -21,3 +21,8 @@ export function textIn(object: Readonly<Record<string, unknown>>, key: string): 
   const value = object[key];
   return typeof value === 'string' ? value : '';
 }
+
+/** Text of many lines for a comment. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' / ');
+}

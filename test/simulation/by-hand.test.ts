@@ -7,22 +7,31 @@ import type { UpgradeRun } from '../../src/api/upgrade-run.ts';
 import { holdName } from '../../src/drivers/pools/hold.ts';
 import { computeByHand } from '../../src/status/by-hand.ts';
 import { holdName as holdNameByHand } from '../../src/status/by-hand-commands.ts';
-import { Simulation } from '../../src/simulation/simulation.ts';
+import type { StoryEvent } from '../../src/simulation/simulation.ts';
+import { must } from '../../src/simulation/world.ts';
 import { majorSetting } from './major.ts';
-import { setting, type Setting } from './story.ts';
+import { rebuildStories } from './stories/rebuild.ts';
+import { play, setting, type Told } from './story.ts';
 
 const folder = new URL('by-hand/', import.meta.url);
 
 interface Moment {
-  readonly tell: () => Setting;
-  readonly before?: (simulation: Simulation) => void;
+  readonly tell: () => Told;
   /** The run whose journal is read, as soon as its step is in this state. */
   readonly run: string;
   readonly step: string;
   readonly state: string;
+  /** And has this in its handles. */
+  readonly noted?: string;
   /** Lines that a person cannot do without. */
   readonly must: readonly RegExp[];
 }
+
+const told = (name: string): Told =>
+  must(
+    rebuildStories.find((story) => story.name === name),
+    name,
+  ).tell();
 
 const moments: Readonly<Record<string, Moment>> = {
   'mid-drain': {
@@ -52,10 +61,7 @@ const moments: Readonly<Record<string, Moment>> = {
     ],
   },
   'restore-half-done': {
-    tell: () => setting(),
-    before: ({ world }) => {
-      world.faults.starts.add('group-1');
-    },
+    tell: () => ({ ...setting(), fail: ['start@group-1'] }),
     run: 'portal-1-back',
     step: 'g1-restore',
     state: 'Running',
@@ -66,26 +72,44 @@ const moments: Readonly<Record<string, Moment>> = {
       /delete configmap belay-hold-portal-1 /,
     ],
   },
+  'rebuild-keeps-volumes': {
+    tell: () => told('rebuild-reboots-node'),
+    run: 'portal-1-rebuild',
+    step: 'uninstall',
+    state: 'Running',
+    must: [
+      /^# only with every pod of web-1 gone$/,
+      /patch pv \S+ --type=json -p .*claimRef.*"name":"data-web-1-0"/,
+      /get podtemplate tools -o json \| jq .*"args":\["reboot"\].*"BELAY_NODE","value":"node-of-web-1".*\.spec\.nodeName = "node-of-web-1"/,
+      /^kubectl get node node-of-web-1 -o jsonpath='\{\.status\.nodeInfo\.bootID\}'$/,
+    ],
+  },
+  'rebuild-empties-volumes': {
+    tell: () => told('rebuild-replaces-volumes'),
+    run: 'portal-1-rebuild',
+    step: 'uninstall',
+    state: 'Running',
+    noted: 'rebuild/manifest/data-web-1-0',
+    must: [
+      /^ {2}kubectl patch pv pv-\d+ -p '\{"spec":\{"persistentVolumeReclaimPolicy":"Retain"\}\}' &&$/,
+      /^kubectl -n shop get pvc data-web-1-0 \|\| kubectl -n shop create -f - <<< /,
+    ],
+  },
 };
 
 /** The run as the API server has it at that moment. */
-async function runAt({ tell, before, run, step, state }: Moment): Promise<UpgradeRun> {
+async function runAt({ tell, run, step, state, noted }: Moment): Promise<UpgradeRun> {
   const found: UpgradeRun[] = [];
-  const told = tell();
-  const simulation = new Simulation({
-    ...told,
-    events: [
-      {
-        what: 'somebody looks',
-        when: ({ store }) =>
-          store.runs.find(({ metadata }) => metadata.name === run)?.status?.steps.find(({ id }) => id === step)
-            ?.state === state,
-        act: ({ store }) => found.push(store.get(run)),
-      },
-    ],
-  });
-  before?.(simulation);
-  await simulation.run();
+  const looks: StoryEvent = {
+    what: 'somebody looks',
+    when({ store }) {
+      const steps = store.runs.find(({ metadata }) => metadata.name === run)?.status?.steps;
+      const entry = steps?.find(({ id }) => id === step);
+      return entry?.state === state && (noted === undefined || entry.handles?.[noted] !== undefined);
+    },
+    act: ({ store }) => found.push(store.get(run)),
+  };
+  await play({ tell }, { events: [looks] });
   const [seen] = found;
   if (seen === undefined) throw new RangeError(`${run} never had ${step} ${state}`);
   return seen;
