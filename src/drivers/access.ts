@@ -51,8 +51,23 @@ export async function call<T>(doing: string, signal: AbortSignal, run: () => Pro
   }
 }
 
+/** Looks at all of them at once and writes on one after the other, in the order given: see {@link writeOn}. */
+export async function writeOnEach<Name, Seen>(
+  names: readonly Name[],
+  look: (name: Name) => Promise<Seen>,
+  write: (name: Name, seen: Seen) => Promise<void>,
+): Promise<void> {
+  const found = await Promise.all(names.map(async (name) => ({ name, seen: await look(name) })));
+  for (const { name, seen } of found)
+    await writeOn(
+      seen,
+      () => look(name),
+      (now) => write(name, now),
+    );
+}
+
 /** Writes on what was seen; where somebody else was faster, looks once more and writes on that. */
-export async function writeOn<T>(seen: T, look: () => Promise<T>, write: (seen: T) => Promise<void>): Promise<void> {
+async function writeOn<T>(seen: T, look: () => Promise<T>, write: (seen: T) => Promise<void>): Promise<void> {
   try {
     await write(seen);
   } catch (error) {

@@ -15,7 +15,8 @@ import { findWorkload, type Workload } from '../pods.ts';
 import { bytesOf, largerQuantity, readStorage, type StorageScene } from '../storage-scene.ts';
 import { absent, failed, passed, running, unknown, working, type Answer, type CheckOf } from './answer.ts';
 import type { CheckParts } from './parts.ts';
-import { checkAnnotation, checkName, createCheckJob, endOf, findCheckJob, type FoundJob } from './job-object.ts';
+import { endOfJob } from '../jobs/named-job.ts';
+import { checkAnnotation, checkName, createCheckJob, findCheckJob, type FoundJob } from './job-object.ts';
 
 /** How long the storage may take for the snapshot. */
 const snapshotMs = 10 * 60_000;
@@ -203,7 +204,7 @@ function pick(from: Readonly<Record<string, unknown>>): Record<string, unknown> 
 }
 
 function answerOf(claim: string, { job, pod }: FoundJob): Answer {
-  const end = endOf(job);
+  const end = endOfJob(job);
   const ended = pod?.status?.containerStatuses?.[0]?.state?.terminated;
   if (end === 'Complete') {
     const seconds = secondsBetween(job.status?.startTime, job.status?.completionTime);

@@ -1,26 +1,24 @@
 /** Jobs of `ServerGroup.spec.hooks`: docs/hooks.md is their contract. */
-import { isAlreadyExists } from '../../kube/kube-error.ts';
 import type { Job, Pod, PodSpec, PodTemplate, Volume } from '../../kube/objects.ts';
 import { jobs } from '../../kube/resources.ts';
 import type { KubeClient } from '../../kube/types.ts';
-import { PauseError, RetryError, userClient } from '../access.ts';
+import { userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
 import { fillIn } from '../jobs/fill.ts';
-import { equip, oneShotJob, readTemplate } from '../jobs/one-shot-job.ts';
+import { createNamedJob, endOfJob, isMadeFor, needTemplate, stepOf, type JobPurpose } from '../jobs/named-job.ts';
+import { equip, oneShotJob } from '../jobs/one-shot-job.ts';
 import { containerStatuses, pendingReason, podsNamedBy } from '../jobs/pod-state.ts';
 import { sha256 } from '../marks.ts';
 import { findWorkload, isLive, podsOf } from '../pods.ts';
 import { absent, failed, passed, running, type Answer, type CheckOf } from './answer.ts';
-import { endOf } from './job-object.ts';
 import type { CheckParts } from './parts.ts';
 
 type Hook = CheckOf<'Hook'>;
 
-/** On the Job: the request it was made for. A Job without it is somebody else's. */
+/** On the Job: the request it was made for. */
 const hookAnnotation = 'belay.dev/hook';
 /** A day: the log outlives the night in which it was written. */
 const keepSeconds = 86_400;
-const missingMs = 10_000;
 
 /** Follows from the id, so that asking again, and after a crash, finds the first one. */
 function hookJobName(id: string): string {
@@ -36,15 +34,15 @@ export async function observeHook(
   const as = userClient(client, context);
   const at = { namespace: context.namespace, name: hookJobName(id) };
   const job = await as.find(jobs, at, signal);
-  if (job === undefined || !isJobFor(job, id)) return absent;
-  const end = endOf(job);
+  if (job === undefined || !isMadeFor(job, purposeOf(id))) return absent;
+  const end = endOfJob(job);
   if (end === 'Complete') return passed(`Job ${at.name} succeeded`);
   const pods = await podsNamedBy(as, at, signal);
   return end === undefined ? running(pendingReason(pods.at(-1))) : failed(whyFailed(job, pods), '');
 }
 
-function isJobFor(job: Job, id: string): boolean {
-  return job.metadata.annotations?.[hookAnnotation] === id;
+function purposeOf(id: string): JobPurpose {
+  return { annotation: hookAnnotation, id };
 }
 
 /** What it wrote is in the log of the step, where values of Secrets are taken out. */
@@ -65,32 +63,14 @@ export async function runHook(
 ): Promise<void> {
   const as = userClient(client, operation);
   const at = { namespace: operation.namespace, name: hookJobName(request.id) };
-  const existing = await as.find(jobs, at, signal);
-  if (existing !== undefined) {
-    if (isJobFor(existing, request.id)) return;
-    throw new PauseError('NameTaken', `Job ${at.name} exists and was not made for ${request.id}; delete or rename it`);
-  }
-  const job = await build(as, operation, request, signal);
-  try {
-    await as.create(jobs, job, { signal });
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
+  await createNamedJob(as, at, purposeOf(request.id), () => build(as, operation, request, signal), signal);
 }
 
 async function build(as: KubeClient, operation: Operation, request: Hook, signal: AbortSignal): Promise<Job> {
   const { job: action } = request;
   const field = `spec.hooks[${request.hook}].job of ServerGroup ${request.group}`;
-  const template = await readTemplate(as, operation.namespace, { ...action, containerName: 'hook' }, signal);
-  if (template === undefined)
-    throw new RetryError(
-      'ReferenceNotFound',
-      `PodTemplate ${action.podTemplate ?? ''}, named by ${field}, does not exist; create it, or abort the run`,
-      { afterMs: missingMs },
-    );
-  const [container] = template.spec.containers;
-  if (container === undefined)
-    throw new PauseError('InvalidObject', `PodTemplate ${action.podTemplate ?? ''} has no container; give it one`);
+  const wanted = { ...action, containerName: 'hook' };
+  const { template, container } = await needTemplate(as, operation.namespace, wanted, field, signal);
   const node = await nodeOf(as, operation, request, signal);
   const facts = factsOf(operation, request, node ?? '');
   const fill = fillIn(field);
@@ -159,7 +139,7 @@ function factsOf(
     ...parameters,
     OPERATION: id,
     RUN: operation.run,
-    STEP: operation.operation.split('/').slice(1, -1).join('/'),
+    STEP: stepOf(operation),
     GROUP: group,
     HOOK: hook,
     SERVER: server,

@@ -1,11 +1,10 @@
 /** Jobs of the preflight: one pod, without rights, that changes nothing. */
-import { isAlreadyExists } from '../../kube/kube-error.ts';
 import type { Job, Pod, PodSpec } from '../../kube/objects.ts';
 import { jobs } from '../../kube/resources.ts';
-import type { KubeClient, ObjectName } from '../../kube/types.ts';
-import { PauseError } from '../../shared/errors.ts';
+import type { KubeClient } from '../../kube/types.ts';
 import { userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
+import { createNamedJob, isMadeFor, type JobPurpose } from '../jobs/named-job.ts';
 import { oneShotJob } from '../jobs/one-shot-job.ts';
 import { podsNamedBy } from '../jobs/pod-state.ts';
 import { sha256 } from '../marks.ts';
@@ -60,21 +59,12 @@ export async function createCheckJob(
   };
   const annotations = { [checkAnnotation]: parts.id };
   const job = oneShotJob({ operation, name, annotations, timeout, keepSeconds, template, container });
-  if (await isThere(as, { namespace: operation.namespace, name }, parts.id, signal)) return;
-  try {
-    await as.create(jobs, job, { signal });
-  } catch (error) {
-    const at = { namespace: operation.namespace, name };
-    if (!isAlreadyExists(error) || !(await isThere(as, at, parts.id, signal))) throw error;
-  }
+  const at = { namespace: operation.namespace, name };
+  await createNamedJob(as, at, purposeOf(parts.id), () => job, signal);
 }
 
-/** @throws PauseError the name is taken by something that was not made for this question */
-async function isThere(as: KubeClient, at: ObjectName, id: string, signal: AbortSignal): Promise<boolean> {
-  const existing = await as.find(jobs, at, signal);
-  if (existing === undefined) return false;
-  if (existing.metadata.annotations?.[checkAnnotation] === id) return true;
-  throw new PauseError('NameTaken', `Job ${at.name} exists and was not made for this check; delete or rename it`);
+function purposeOf(id: string): JobPurpose {
+  return { annotation: checkAnnotation, id, shown: 'this check' };
 }
 
 export interface FoundJob {
@@ -92,15 +82,7 @@ export async function findCheckJob(
   const as = userClient(client, context);
   const at = { namespace: context.namespace, name: checkName(id) };
   const job = await as.find(jobs, at, signal);
-  if (job === undefined || job.metadata.annotations?.[checkAnnotation] !== id) return undefined;
+  if (job === undefined || !isMadeFor(job, purposeOf(id))) return undefined;
   const named = await podsNamedBy(as, at, signal);
   return { job, pod: named.findLast((pod) => isControlledBy(pod, job.metadata.uid)) };
-}
-
-/** How the Job ended; undefined while it has not. */
-export function endOf({ status }: Job): 'Complete' | 'Failed' | undefined {
-  const isTrue = (wanted: string): boolean =>
-    (status?.conditions ?? []).some(({ type, status: is }) => type === wanted && is === 'True');
-  if (isTrue('Complete')) return 'Complete';
-  return isTrue('Failed') ? 'Failed' : undefined;
 }

@@ -7,7 +7,8 @@ import { pendingReason } from '../jobs/pod-state.ts';
 import { findWorkload, isLive, podsOf, type Workload } from '../pods.ts';
 import { absent, failed, passed, running, unknown, type Answer, type CheckOf } from './answer.ts';
 import type { CheckParts } from './parts.ts';
-import { createCheckJob, endOf, findCheckJob, type FoundJob } from './job-object.ts';
+import { endOfJob } from '../jobs/named-job.ts';
+import { createCheckJob, findCheckJob, type FoundJob } from './job-object.ts';
 
 const timeout = '2m';
 /** What does nothing, on purpose: a new release must not run before its time. */
@@ -66,8 +67,9 @@ export async function observePull(
   const node = found.pod?.spec.nodeName ?? 'a node';
   const reason = state?.waiting?.reason ?? '';
   const isThere = state?.terminated !== undefined || state?.running !== undefined || pulled.has(reason);
-  if (isThere || endOf(found.job) === 'Complete') return passed(`${image} was pulled on ${node}`);
-  if (endOf(found.job) === undefined && !notPulled.has(reason)) return running(pendingReason(found.pod) || 'is pulled');
+  if (isThere || endOfJob(found.job) === 'Complete') return passed(`${image} was pulled on ${node}`);
+  if (endOfJob(found.job) === undefined && !notPulled.has(reason))
+    return running(pendingReason(found.pod) || 'is pulled');
   const why = state?.waiting?.message ?? (pendingReason(found.pod) || `no answer within ${timeout}`);
   return failed(
     `${image} cannot be pulled on ${node}: ${why}`,
@@ -120,7 +122,7 @@ export async function observeAccess(
 
 function answerOf(server: string, { job, pod }: FoundJob): Answer {
   const node = pod?.spec.nodeName ?? 'its node';
-  const end = endOf(job);
+  const end = endOfJob(job);
   if (end === 'Complete') return passed(`${server}: ${node} answers`);
   const state = pod?.status?.containerStatuses?.[0]?.state;
   const ended = state?.terminated;

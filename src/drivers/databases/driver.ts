@@ -1,21 +1,20 @@
 import type { DatabaseSpec } from '../../api/database.ts';
-import { isAlreadyExists } from '../../kube/kube-error.ts';
 import type { Job, Pod } from '../../kube/objects.ts';
 import { jobs, secrets } from '../../kube/resources.ts';
 import type { KubeClient, ObjectName } from '../../kube/types.ts';
 import type { DatabaseJob } from '../../planner/effects.ts';
 import type { DatabaseJobObservation } from '../../planner/observed.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { PauseError, RetryError, call, userClient } from '../access.ts';
+import { call, userClient } from '../access.ts';
 import type { DatabaseDriver, EffectOf, Evidence, Operation } from '../contract.ts';
 import { factsOfJob, shownEvidence } from '../jobs/job-evidence.ts';
-import { readTemplate } from '../jobs/one-shot-job.ts';
+import { createNamedJob, isMadeFor, missing, needTemplate } from '../jobs/named-job.ts';
 import { tailOf } from '../jobs/pod-log.ts';
 import { podsNamedBy } from '../jobs/pod-state.ts';
 import { readRedaction } from '../jobs/redaction.ts';
 import { isControlledBy } from '../pods.ts';
 import { type Fate, fateOf, hasEnded, workerOf } from './fate.ts';
-import { actionFor, databaseJobName, databaseJobObject, isJobFor } from './job-object.ts';
+import { actionFor, databaseJobName, databaseJobObject, purposeOf } from './job-object.ts';
 
 export interface DatabaseDriverOptions {
   readonly client: KubeClient;
@@ -26,8 +25,6 @@ const longestMessage = 512;
 const messageLines = 10;
 const longestLog = 16_384;
 const logLines = 500;
-/** A missing object is waited for until the step's deadline: it is made faster than an upgrade is undone. */
-const missingMs = 10_000;
 
 /** Jobs as the run's account, one for each id: `docs/databases.md` is the contract for what runs in them. */
 export function createDatabaseDriver({ client, logger }: DatabaseDriverOptions): DatabaseDriver {
@@ -65,7 +62,7 @@ async function find(
   signal: AbortSignal,
 ): Promise<Found | { readonly job: undefined; readonly orphan: Pod | undefined }> {
   const job = await client.find(jobs, at, signal);
-  if (job !== undefined && !isJobFor(job, wanted)) return { job: undefined, orphan: undefined };
+  if (job !== undefined && !isMadeFor(job, purposeOf(wanted))) return { job: undefined, orphan: undefined };
   const named = await podsNamedBy(client, at, signal);
   if (job !== undefined) return { job, pods: named.filter((pod) => isControlledBy(pod, job.metadata.uid)) };
   return { job: undefined, orphan: named.find((pod) => !hasEnded(pod)) };
@@ -163,21 +160,7 @@ async function request(
   signal: AbortSignal,
 ): Promise<void> {
   const at = { namespace: operation.namespace, name: databaseJobName(job) };
-  if (await isThere(client, at, job, signal)) return;
-  const object = await build(client, operation, job, database, signal);
-  try {
-    await client.create(jobs, object, { signal });
-  } catch (error) {
-    if (!isAlreadyExists(error) || !(await isThere(client, at, job, signal))) throw error;
-  }
-}
-
-/** @throws PauseError the name is taken by something that was not made for this id */
-async function isThere(client: KubeClient, at: ObjectName, wanted: DatabaseJob, signal: AbortSignal): Promise<boolean> {
-  const existing = await client.find(jobs, at, signal);
-  if (existing === undefined) return false;
-  if (isJobFor(existing, wanted)) return true;
-  throw new PauseError('NameTaken', `Job ${at.name} exists and was not made for ${wanted.id}; delete or rename it`);
+  await createNamedJob(client, at, purposeOf(job), () => build(client, operation, job, database, signal), signal);
 }
 
 async function build(
@@ -192,17 +175,11 @@ async function build(
   const { credentialsSecret } = connection;
   if (credentialsSecret !== undefined) {
     const found = await client.find(secrets, { namespace, name: credentialsSecret }, signal);
-    if (found === undefined) throw missing('Secret', credentialsSecret, 'spec.connection.credentialsSecret');
+    if (found === undefined)
+      throw missing('Secret', credentialsSecret, 'spec.connection.credentialsSecret of the Database');
   }
-  const template = await readTemplate(client, namespace, { ...action, containerName: 'database' }, signal);
-  if (template === undefined) throw missing('PodTemplate', action.podTemplate ?? '', `${field}.podTemplate`);
-  const [container] = template.spec.containers;
-  if (container === undefined)
-    throw new PauseError('InvalidObject', `PodTemplate ${action.podTemplate ?? ''} has no container; give it one`);
+  const wanted = { ...action, containerName: 'database' };
+  const place = `${field}.podTemplate of the Database`;
+  const { template, container } = await needTemplate(client, namespace, wanted, place, signal);
   return databaseJobObject({ operation, job, connection, template, container, field, action });
-}
-
-function missing(kind: string, name: string, field: string): RetryError {
-  const message = `${kind} ${name}, named by ${field} of the Database, does not exist; create it, or abort the run`;
-  return new RetryError('ReferenceNotFound', message, { afterMs: missingMs });
 }

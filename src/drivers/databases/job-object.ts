@@ -1,14 +1,15 @@
 import type { JobAction } from '../../api/common.ts';
 import type { DatabaseSpec } from '../../api/database.ts';
-import { expand } from '../../api/variables.ts';
 import type { Container, Job, PodTemplate } from '../../kube/objects.ts';
 import type { DatabaseJob, DatabaseVerb } from '../../planner/effects.ts';
 import { TerminalError } from '../access.ts';
 import type { Operation } from '../contract.ts';
+import { fillIn } from '../jobs/fill.ts';
+import { stepOf, type JobPurpose } from '../jobs/named-job.ts';
 import { equip, oneShotJob } from '../jobs/one-shot-job.ts';
 import { sha256 } from '../marks.ts';
 
-/** On a Job and its pod: the id it was made for. A Job without it is somebody else's. */
+/** On a Job and its pod: the id it was made for. */
 const jobAnnotation = 'belay.dev/database-job';
 
 /** A day: the log outlives the night in which it was written, and a decision that waits for the morning. */
@@ -19,8 +20,8 @@ export function databaseJobName({ id }: Pick<DatabaseJob, 'id'>): string {
   return `belay-db-${sha256(id).slice(0, 20)}`;
 }
 
-export function isJobFor(job: Job, { id }: Pick<DatabaseJob, 'id'>): boolean {
-  return job.metadata.annotations?.[jobAnnotation] === id;
+export function purposeOf({ id }: Pick<DatabaseJob, 'id'>): JobPurpose {
+  return { annotation: jobAnnotation, id };
 }
 
 export interface VerbAction {
@@ -76,7 +77,12 @@ export function databaseJobObject(options: DatabaseJobOptions): Job {
   const env = (action.env ?? []).filter(
     ({ name }) => !(name.startsWith('BELAY_') && Object.hasOwn(facts, name.slice(6))),
   );
-  const equipped = equip(container, { action: { ...action, env }, facts, values: facts, fill: fillIn(field) });
+  const equipped = equip(container, {
+    action: { ...action, env },
+    facts,
+    values: facts,
+    fill: fillIn(`${field} of the Database`, ', or write $${NAME} for the text itself'),
+  });
   const { credentialsSecret } = connection;
   const envFrom =
     credentialsSecret === undefined ? [] : [...(container.envFrom ?? []), { secretRef: { name: credentialsSecret } }];
@@ -107,22 +113,5 @@ function factsOf(
     DB_HOST: host,
     DB_PORT: String(port),
     DB_NAME: database,
-  };
-}
-
-/** Run UID / step / attempt. */
-function stepOf({ operation }: Operation): string {
-  return operation.split('/').slice(1, -1).join('/');
-}
-
-function fillIn(field: string): (text: string, values: Readonly<Record<string, string>>) => string {
-  return (text, values) => {
-    const { text: filled, unset } = expand(text, values);
-    if (unset.length === 0) return filled;
-    throw new TerminalError(
-      'VariableNotSet',
-      `${field} of the Database uses ${unset.map((name) => `\${${name}}`).join(', ')}, which has no value here: ` +
-        `take one of ${Object.keys(values).toSorted().join(', ')}, or write $\${NAME} for the text itself`,
-    );
   };
 }

@@ -2,7 +2,7 @@ import { serverGroups } from '../../api/resources.ts';
 import type { ServerGroup } from '../../api/server-group.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { assertNever } from '../../shared/assert.ts';
-import { PauseError, RetryError, call, writeOn } from '../access.ts';
+import { PauseError, RetryError, call, writeOnEach } from '../access.ts';
 import type { EffectOf, GroupDriver, Operation, RunContext } from '../contract.ts';
 import { briefList } from '../marks.ts';
 
@@ -62,13 +62,7 @@ async function lock(
     }
     await write(client, operation, group, { run: operation.run, uid: operation.runUID }, signal);
   };
-  const found = await Promise.all(effect.groups.map(async (name) => ({ name, group: await look(name) })));
-  for (const { name, group } of found)
-    await writeOn(
-      group,
-      () => look(name),
-      (seen) => take(name, seen),
-    );
+  await writeOnEach(effect.groups, look, take);
 }
 
 async function unlock(
@@ -78,11 +72,10 @@ async function unlock(
   signal: AbortSignal,
 ): Promise<void> {
   const look = (name: string): Promise<ServerGroup | undefined> => findGroup(client, operation, name, signal);
-  const release = async (group: ServerGroup | undefined): Promise<void> => {
+  const release = async (_name: string, group: ServerGroup | undefined): Promise<void> => {
     if (group?.status?.lock?.uid === operation.runUID) await write(client, operation, group, null, signal);
   };
-  const found = await Promise.all(effect.groups.map(async (name) => ({ name, group: await look(name) })));
-  for (const { name, group } of found) await writeOn(group, () => look(name), release);
+  await writeOnEach(effect.groups, look, release);
 }
 
 async function write(

@@ -1,6 +1,6 @@
 import type { KubeClient } from '../../kube/types.ts';
 import type { WorkloadRef } from '../../planner/effects.ts';
-import { RetryError, writeOn } from '../access.ts';
+import { RetryError, writeOnEach } from '../access.ts';
 import type { EffectOf, Operation } from '../contract.ts';
 import { lockAnnotation, operationMark } from '../marks.ts';
 import { type Workload, findWorkload, resourceOf } from '../pods.ts';
@@ -28,13 +28,7 @@ export async function lockWorkloads(
     }
     await annotate(client, ref, workload, { [lockAnnotation]: operation.runUID, ...operationMark(operation) }, signal);
   };
-  const found = await Promise.all(effect.workloads.map(async (ref) => ({ ref, workload: await look(ref) })));
-  for (const { ref, workload } of found)
-    await writeOn(
-      workload,
-      () => look(ref),
-      (seen) => take(ref, seen),
-    );
+  await writeOnEach(effect.workloads, look, take);
 }
 
 /** Only those that this run holds. */
@@ -50,13 +44,7 @@ export async function unlockWorkloads(
     if (workload?.metadata.annotations?.[lockAnnotation] !== operation.runUID) return;
     await annotate(client, ref, workload, { [lockAnnotation]: null, ...operationMark(operation) }, signal);
   };
-  const found = await Promise.all(effect.workloads.map(async (ref) => ({ ref, workload: await look(ref) })));
-  for (const { ref, workload } of found)
-    await writeOn(
-      workload,
-      () => look(ref),
-      (seen) => release(ref, seen),
-    );
+  await writeOnEach(effect.workloads, look, release);
 }
 
 async function annotate(

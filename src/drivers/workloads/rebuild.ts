@@ -1,24 +1,23 @@
 /** The Job that restarts what a server runs on, and the node that tells whether it did: docs/rebuild.md is its contract. */
-import { isAlreadyExists } from '../../kube/kube-error.ts';
 import type { Job, Node, Pod } from '../../kube/objects.ts';
 import { jobs, nodes } from '../../kube/resources.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import type { RebootRequest } from '../../planner/effects.ts';
 import type { RebootObservation } from '../../planner/observed.ts';
-import { PauseError, RetryError, userClient } from '../access.ts';
+import { userClient } from '../access.ts';
 import type { EffectOf, Operation, RunContext } from '../contract.ts';
 import { fillIn } from '../jobs/fill.ts';
-import { equip, oneShotJob, readTemplate } from '../jobs/one-shot-job.ts';
+import { createNamedJob, endOfJob, isMadeFor, needTemplate, stepOf, type JobPurpose } from '../jobs/named-job.ts';
+import { equip, oneShotJob } from '../jobs/one-shot-job.ts';
 import { containerStatuses, pendingReason, podsNamedBy } from '../jobs/pod-state.ts';
 import { operationMark, sha256 } from '../marks.ts';
 import { type Workload, resourceOf } from '../pods.ts';
 import { formerOwnersAnnotation, needWorkload } from './template.ts';
 
-/** On the Job: the request it was made for. A Job without it is somebody else's. */
+/** On the Job: the request it was made for. */
 const rebootAnnotation = 'belay.dev/reboot';
 /** A day, as for Jobs on databases: the log outlives the night in which it was written. */
 const keepSeconds = 86_400;
-const missingMs = 10_000;
 
 /** Follows from the id, so that asking again, and after a crash, finds the first one. */
 export function rebootJobName({ id }: Pick<RebootRequest, 'id'>): string {
@@ -62,7 +61,7 @@ export async function observeReboot(
   ]);
   const bootID = node?.status?.nodeInfo?.['bootID'];
   const seen = { id: request.id, nodeReady: isNodeReady(node), bootID: typeof bootID === 'string' ? bootID : '' };
-  if (job === undefined || !isJobFor(job, request)) return { ...seen, state: 'absent', message: '' };
+  if (job === undefined || !isMadeFor(job, purposeOf(request))) return { ...seen, state: 'absent', message: '' };
   return { ...seen, ...stateOf(job, await podsNamedBy(as, at, signal)) };
 }
 
@@ -70,22 +69,21 @@ function isNodeReady(node: Node | undefined): boolean {
   return (node?.status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True');
 }
 
-function isJobFor(job: Job, { id }: RebootRequest): boolean {
-  return job.metadata.annotations?.[rebootAnnotation] === id;
+function purposeOf({ id }: RebootRequest): JobPurpose {
+  return { annotation: rebootAnnotation, id };
 }
 
 /** What the Job says; its pod tells only why. */
-function stateOf({ status }: Job, pods: readonly Pod[]): Pick<RebootObservation, 'state' | 'message'> {
-  const isTrue = (wanted: string): boolean =>
-    (status?.conditions ?? []).some(({ type, status: is }) => type === wanted && is === 'True');
+function stateOf(job: Job, pods: readonly Pod[]): Pick<RebootObservation, 'state' | 'message'> {
   const pod = pods.at(-1);
-  if (isTrue('Complete')) return { state: 'succeeded', message: '' };
-  if (!isTrue('Failed')) return { state: 'running', message: pendingReason(pod) };
+  const end = endOfJob(job);
+  if (end === 'Complete') return { state: 'succeeded', message: '' };
+  if (end === undefined) return { state: 'running', message: pendingReason(pod) };
   const ended = containerStatuses(pod).flatMap(({ state }) =>
     state?.terminated === undefined ? [] : [state.terminated],
   );
   const [first] = ended;
-  const why = (status?.conditions ?? []).find(({ type }) => type === 'Failed')?.message ?? 'no reason given';
+  const why = (job.status?.conditions ?? []).find(({ type }) => type === 'Failed')?.message ?? 'no reason given';
   return { state: 'failed', message: first === undefined ? why : `exit status ${first.exitCode}` };
 }
 
@@ -97,17 +95,7 @@ export async function requestReboot(
   signal: AbortSignal,
 ): Promise<void> {
   const at = { namespace: operation.namespace, name: rebootJobName(request) };
-  const existing = await client.find(jobs, at, signal);
-  if (existing !== undefined) {
-    if (isJobFor(existing, request)) return;
-    throw new PauseError('NameTaken', `Job ${at.name} exists and was not made for ${request.id}; delete or rename it`);
-  }
-  const object = await build(client, operation, request, signal);
-  try {
-    await client.create(jobs, object, { signal });
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
+  await createNamedJob(client, at, purposeOf(request), () => build(client, operation, request, signal), signal);
 }
 
 async function build(
@@ -118,16 +106,8 @@ async function build(
 ): Promise<Job> {
   const { job: action } = request;
   const field = `spec.rebuild.reboot.job of ServerGroup ${request.group}`;
-  const template = await readTemplate(client, operation.namespace, { ...action, containerName: 'reboot' }, signal);
-  if (template === undefined)
-    throw new RetryError(
-      'ReferenceNotFound',
-      `PodTemplate ${action.podTemplate ?? ''}, named by ${field}, does not exist; create it, or abort the run`,
-      { afterMs: missingMs },
-    );
-  const [container] = template.spec.containers;
-  if (container === undefined)
-    throw new PauseError('InvalidObject', `PodTemplate ${action.podTemplate ?? ''} has no container; give it one`);
+  const wanted = { ...action, containerName: 'reboot' };
+  const { template, container } = await needTemplate(client, operation.namespace, wanted, field, signal);
   const facts = factsOf(operation, request);
   const equipped = equip(container, { action, facts, values: facts, fill: fillIn(field) });
   const made = oneShotJob({
@@ -153,7 +133,7 @@ function factsOf(
     ...parameters,
     OPERATION: id,
     RUN: operation.run,
-    STEP: operation.operation.split('/').slice(1, -1).join('/'),
+    STEP: stepOf(operation),
     GROUP: group,
     SERVER: server,
     WORKLOAD: `${workload.kind}/${workload.name}`,
