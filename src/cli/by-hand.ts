@@ -1,6 +1,6 @@
 /** `belay by-hand`: how to finish a run without the operator. */
 import { computeByHand } from '../status/by-hand.ts';
-import { readCommand } from './read-command.ts';
+import { createReadCommand } from './read-command.ts';
 import { readUsage } from './read-run.ts';
 
 const usage = `Usage: belay by-hand RUN [options]
@@ -10,16 +10,8 @@ back, and those that take away what is left of it. Nothing is run. Read it befor
 
 ${readUsage}`;
 
-/** @param args what follows `belay by-hand` */
-export function byHand(
-  args: readonly string[],
-  write: (text: string) => void,
-  complain: (text: string) => void = write,
-): Promise<number> {
-  return readCommand(
-    { usage, options: {}, tell: ({ run }) => `${computeByHand(run).join('\n')}\n` },
-    args,
-    write,
-    complain,
-  );
-}
+export const byHand = createReadCommand({
+  usage,
+  options: {},
+  tell: ({ run }) => `${computeByHand(run).join('\n')}\n`,
+});

@@ -1,7 +1,7 @@
 /** `belay logs`: the deployment log of a run. */
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import { tellDeploymentLog } from '../status/deployment-log.ts';
-import { readCommand } from './read-command.ts';
+import { createReadCommand } from './read-command.ts';
 import { readUsage } from './read-run.ts';
 
 const usage = `Usage: belay logs RUN [options]
@@ -12,26 +12,14 @@ asked of whom, the command, the exit code, the server, and the end of the output
       --step ID         this step only, such as database; the number of its row will do where no other has it
 ${readUsage}`;
 
-/** @param args what follows `belay logs` */
-export function logs(
-  args: readonly string[],
-  write: (text: string) => void,
-  complain: (text: string) => void = write,
-): Promise<number> {
-  return readCommand(
-    {
-      usage,
-      options: { step: { type: 'string' } },
-      tell({ run, logs: kept, isPartial }, { step }) {
-        const only = typeof step === 'string' ? findStep(run, step) : undefined;
-        return `${tellDeploymentLog(run, kept, { only, isPartial }).join('\n')}\n`;
-      },
-    },
-    args,
-    write,
-    complain,
-  );
-}
+export const logs = createReadCommand({
+  usage,
+  options: { step: { type: 'string' } },
+  tell({ run, logs: kept, isPartial }, { step }) {
+    const only = typeof step === 'string' ? findStep(run, step) : undefined;
+    return `${tellDeploymentLog(run, kept, { only, isPartial }).join('\n')}\n`;
+  },
+});
 
 /**
  * The id of the step that is named by its id, or by the number of its row where no other has it.

@@ -11,8 +11,21 @@ export interface ReadCommand {
   readonly tell: (found: FoundRun, values: Readonly<Record<string, unknown>>) => string;
 }
 
-/** @returns the exit status: 0, or 2 where the command is wrong or the run cannot be read */
-export async function readCommand(
+/**
+ * @param args what follows the name of the command
+ * @returns the exit status: 0, or 2 where the command is wrong or the run cannot be read
+ */
+export type Command = (
+  args: readonly string[],
+  write: (text: string) => void,
+  complain?: (text: string) => void,
+) => Promise<number>;
+
+export function createReadCommand(command: ReadCommand): Command {
+  return (args, write, complain = write) => perform(command, args, write, complain);
+}
+
+async function perform(
   { usage, options, tell }: ReadCommand,
   args: readonly string[],
   write: (text: string) => void,

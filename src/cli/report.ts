@@ -1,7 +1,7 @@
 /** `belay report`: the audit record of a run. */
 import { stringify } from 'yaml';
 import { computeAuditReport } from '../status/audit-report.ts';
-import { readCommand } from './read-command.ts';
+import { createReadCommand } from './read-command.ts';
 import { readUsage } from './read-run.ts';
 
 const usage = `Usage: belay report RUN [options]
@@ -12,23 +12,11 @@ evidence, planned and actual minutes.
       --json            JSON instead of YAML
 ${readUsage}`;
 
-/** @param args what follows `belay report` */
-export function report(
-  args: readonly string[],
-  write: (text: string) => void,
-  complain: (text: string) => void = write,
-): Promise<number> {
-  return readCommand(
-    {
-      usage,
-      options: { json: { type: 'boolean' } },
-      tell({ run }, { json }) {
-        const record = computeAuditReport(run);
-        return json === true ? `${JSON.stringify(record, undefined, 2)}\n` : stringify(record);
-      },
-    },
-    args,
-    write,
-    complain,
-  );
-}
+export const report = createReadCommand({
+  usage,
+  options: { json: { type: 'boolean' } },
+  tell({ run }, { json }) {
+    const record = computeAuditReport(run);
+    return json === true ? `${JSON.stringify(record, undefined, 2)}\n` : stringify(record);
+  },
+});
