@@ -196,13 +196,19 @@ function relabel(world: World, pool: SimPool, member: SimMember, wear: boolean):
   return different;
 }
 
-/** A person sets the state of a member, by hand, on every process. */
+/**
+ * A person sets the state of a member, by hand, on every process. Taking out what is out already leaves no trace: a
+ * label that is not there cannot be taken off again, and a drain is not told from another.
+ */
 export function personSets(world: World, poolName: string, memberName: string, state: Admin['state']): void {
   const pool = must(world.pools.get(poolName), `pool ${poolName}`);
   const member = memberOf(pool, memberName);
   const wasServing = isServing(world, pool, member);
-  for (const instance of pool.instances)
-    instance.admin.set(memberName, { state, by: state === 'ready' ? '' : 'somebody else' });
+  for (const instance of pool.instances) {
+    const was = adminOf(instance, memberName).state;
+    const isSame = pool.kind === 'service' ? (was === 'ready') === (state === 'ready') : was === state;
+    if (!isSame) instance.admin.set(memberName, { state, by: state === 'ready' ? '' : 'somebody else' });
+  }
   if (pool.kind === 'service') relabel(world, pool, member, state === 'ready');
   else {
     for (const pod of podsOf(world, member)) {

@@ -136,15 +136,12 @@ export function endOf({ result, world }: Ended): unknown {
 
 export function assertEnd(story: Story, ended: Ended, because = ''): void {
   const phases = ended.result.runs.map((run) => run.status?.phase);
-  assert.deepEqual(
-    { phases, violations: ended.result.violations },
-    { phases: story.ends, violations: [] },
-    `${because}\n${ended.result.timeline.lines().slice(-25).join('\n')}`,
-  );
   try {
+    assert.deepEqual({ phases, violations: ended.result.violations }, { phases: story.ends, violations: [] });
     story.check?.(ended);
   } catch (cause) {
-    throw new Error(`${because}\n${ended.result.timeline.lines().slice(-40).join('\n')}`, { cause });
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw new Error([because, what, ...ended.result.timeline.lines().slice(-40)].join('\n'), { cause });
   }
 }
 
