@@ -153,6 +153,20 @@ describe('simulated cluster', () => {
     );
   });
 
+  for (const [kind, state, foreign] of [
+    ['service', 'drain', ''],
+    ['service', 'maint', ''],
+    ['haproxy', 'drain', ''],
+    ['haproxy', 'maint', 'maint set by somebody else on web-lb-0'],
+  ] as const) {
+    it(`a person sets ${state} on a member that is out already (${kind}): seen only where it differs`, () => {
+      const { world } = twoServers(kind);
+      setState(world, 'web-1', 'drain');
+      personSets(world, 'web', 'web-1', state);
+      assert.equal(seePoolNow(world, 'web', { upgradeSet: 'portal', handles: {} }).members[0]?.foreign, foreign);
+    });
+  }
+
   it('does not know a member while one of two processes is down, and forgets its word when it restarts', () => {
     const { world } = twoServers('haproxy', 2);
     setState(world, 'web-1', 'drain');
