@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { database, packageOf, pool, probeSuite, serverGroup, upgradeSet } from '../../test/builders/objects.ts';
-import { type ManualClock, createManualClock } from '../../test/fakes/manual-clock.ts';
-import { type MemoryClient, createMemoryClient } from '../../test/fakes/memory-client.ts';
+import { startControllers } from '../../test/fakes/controllers.ts';
 import type { Database } from '../api/database.ts';
 import type { Package } from '../api/package.ts';
 import type { Pool } from '../api/pool.ts';
@@ -10,67 +9,10 @@ import type { ProbeSuite } from '../api/probe-suite.ts';
 import { databases, packages, pools, probeSuites, serverGroups, upgradeSets } from '../api/resources.ts';
 import type { ServerGroup } from '../api/server-group.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
-import { createDrivers, createPreflightChecks } from '../drivers/assemble.ts';
-import type { Drivers } from '../drivers/contract.ts';
-import { createMetrics } from '../observability/metrics.ts';
-import { silentLogger } from '../shared/logger.ts';
-import { assembleControllers, createCaches } from './assemble.ts';
-
-interface Running {
-  readonly clock: ManualClock;
-  readonly client: MemoryClient;
-  readonly metrics: ReturnType<typeof createMetrics>;
-  readonly drivers: Drivers;
-  stop(): Promise<void>;
-}
-
-/** The controllers over what `seed` puts there. */
-function start(seed: (client: MemoryClient) => void): Running {
-  const clock = createManualClock();
-  const client = createMemoryClient({ clock });
-  seed(client);
-  const watching = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
-  const { caches, runnables } = createCaches(watching);
-  const metrics = createMetrics({ sets: () => [], isLeader: () => true, version: '1.0.0' });
-  const drivers = createDrivers(watching);
-  const controllers = assembleControllers({
-    ...watching,
-    caches,
-    context: {
-      client,
-      caches,
-      drivers,
-      preflight: createPreflightChecks({ client, clock, pools: drivers.pools }),
-      clock,
-      now: () => clock.now(),
-      leader: { mayAct: () => true, epoch: () => 1 },
-      announcer: { announce() {} },
-      logger: silentLogger,
-      counters: metrics,
-      requireServiceAccount: false,
-    },
-    metrics: metrics.controller,
-    counters: metrics,
-    abortSignal: new AbortController().signal,
-  });
-  const stop = new AbortController();
-  const running = [...runnables, ...controllers].map((runnable) => runnable.run(stop.signal));
-  return {
-    clock,
-    client,
-    metrics,
-    drivers,
-    async stop() {
-      stop.abort();
-      await clock.settle();
-      await Promise.all(running);
-    },
-  };
-}
 
 describe('assembled controllers', () => {
   it('look at a set again when the Database its groups name appears, and keep the status of the Database', async () => {
-    const { clock, client, stop } = start((server) => {
+    const { clock, client, stop } = startControllers((server) => {
       server.seed<Pool>(pools, pool('web', { service: { name: 'web' } }));
       server.seed<ProbeSuite>(probeSuites, probeSuite());
       server.seed<Package>(packages, packageOf('1.2.0'));
@@ -97,7 +39,7 @@ describe('assembled controllers', () => {
   });
 
   it('feed the metrics of their queues, stop when told to, and close the probes', async () => {
-    const { clock, client, metrics, drivers, stop } = start((server) => {
+    const { clock, client, metrics, drivers, stop } = startControllers((server) => {
       server.seed<Pool>(pools, pool('web', { service: { name: 'web' } }));
       server.seed<ServerGroup>(serverGroups, serverGroup(1));
     });

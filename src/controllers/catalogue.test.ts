@@ -2,20 +2,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { build, database, packageOf, serverGroup, upgradeSet } from '../../test/builders/objects.ts';
-import { createManualClock, type ManualClock } from '../../test/fakes/manual-clock.ts';
-import { createMemoryClient, type MemoryClient } from '../../test/fakes/memory-client.ts';
+import { startControllers } from '../../test/fakes/controllers.ts';
+import type { ManualClock } from '../../test/fakes/manual-clock.ts';
+import type { MemoryClient } from '../../test/fakes/memory-client.ts';
 import type { Database } from '../api/database.ts';
 import { type Package, packageSpec } from '../api/package.ts';
 import { databases, packages, serverGroups, upgradeRuns, upgradeSets } from '../api/resources.ts';
 import type { ServerGroup } from '../api/server-group.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
-import { createDrivers, createPreflightChecks } from '../drivers/assemble.ts';
 import { statefulSets } from '../kube/resources.ts';
 import type { StatefulSet } from '../kube/workload-objects.ts';
-import { createMetrics } from '../observability/metrics.ts';
-import { silentLogger } from '../shared/logger.ts';
-import { assembleControllers, createCaches } from './assemble.ts';
 
 const namespace = 'shop';
 const image = (product: string, version: string): string =>
@@ -63,35 +60,7 @@ interface Running {
 }
 
 function start(seed: (client: MemoryClient) => void): Running {
-  const clock = createManualClock();
-  const client = createMemoryClient({ clock });
-  seed(client);
-  const watching = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
-  const { caches, runnables } = createCaches(watching);
-  const metrics = createMetrics({ sets: () => [], isLeader: () => true, version: '1.0.0' });
-  const drivers = createDrivers(watching);
-  const controllers = assembleControllers({
-    ...watching,
-    caches,
-    context: {
-      client,
-      caches,
-      drivers,
-      preflight: createPreflightChecks({ client, clock, pools: drivers.pools }),
-      clock,
-      now: () => clock.now(),
-      leader: { mayAct: () => true, epoch: () => 1 },
-      announcer: { announce() {} },
-      logger: silentLogger,
-      counters: metrics,
-      requireServiceAccount: false,
-    },
-    metrics: metrics.controller,
-    counters: metrics,
-    abortSignal: new AbortController().signal,
-  });
-  const stop = new AbortController();
-  const running = [...runnables, ...controllers].map((runnable) => runnable.run(stop.signal));
+  const { clock, client, stop } = startControllers(seed);
   return {
     clock,
     client,
@@ -100,11 +69,7 @@ function start(seed: (client: MemoryClient) => void): Running {
     },
     release: (name) => client.get<Package>(packages, { namespace, name }),
     set: (name = 'portal') => client.get<UpgradeSet>(upgradeSets, { namespace, name }),
-    async stop() {
-      stop.abort();
-      await clock.settle();
-      await Promise.all(running);
-    },
+    stop,
   };
 }
 

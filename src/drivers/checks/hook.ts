@@ -1,13 +1,14 @@
 /** Jobs of `ServerGroup.spec.hooks`: docs/hooks.md is their contract. */
-import type { Job, Pod, PodSpec, PodTemplate, Volume } from '../../kube/objects.ts';
+import type { Job, PodSpec, PodTemplate, Volume } from '../../kube/objects.ts';
 import { jobs } from '../../kube/resources.ts';
 import type { KubeClient } from '../../kube/types.ts';
 import { userClient } from '../access.ts';
 import type { Operation, RunContext } from '../contract.ts';
 import { fillIn } from '../jobs/fill.ts';
-import { createNamedJob, endOfJob, isMadeFor, needTemplate, stepOf, type JobPurpose } from '../jobs/named-job.ts';
+import { createNamedJob, endOfJob, isMadeFor, needTemplate, type JobPurpose } from '../jobs/named-job.ts';
 import { equip, oneShotJob } from '../jobs/one-shot-job.ts';
-import { containerStatuses, pendingReason, podsNamedBy } from '../jobs/pod-state.ts';
+import { pendingReason, podsNamedBy } from '../jobs/pod-state.ts';
+import { serverFacts, whyFailed } from '../jobs/server-job.ts';
 import { sha256 } from '../marks.ts';
 import { findWorkload, isLive, podsOf } from '../pods.ts';
 import { absent, failed, passed, running, type Answer, type CheckOf } from './answer.ts';
@@ -45,15 +46,6 @@ function purposeOf(id: string): JobPurpose {
   return { annotation: hookAnnotation, id };
 }
 
-/** What it wrote is in the log of the step, where values of Secrets are taken out. */
-function whyFailed({ status }: Job, pods: readonly Pod[]): string {
-  const said = (status?.conditions ?? []).find(({ type }) => type === 'Failed')?.message ?? 'no reason given';
-  const code = containerStatuses(pods.at(-1))
-    .map(({ state }) => state?.terminated?.exitCode ?? 0)
-    .find((exitCode) => exitCode !== 0);
-  return code === undefined ? said : `exit status ${code}`;
-}
-
 /** Creates the Job unless it is there. */
 export async function runHook(
   { client }: CheckParts,
@@ -72,7 +64,7 @@ async function build(as: KubeClient, operation: Operation, request: Hook, signal
   const wanted = { ...action, containerName: 'hook' };
   const { template, container } = await needTemplate(as, operation.namespace, wanted, field, signal);
   const node = await nodeOf(as, operation, request, signal);
-  const facts = factsOf(operation, request, node ?? '');
+  const facts = { ...serverFacts(operation, { ...request, node: node ?? '' }), HOOK: request.hook };
   const fill = fillIn(field);
   return oneShotJob({
     operation,
@@ -126,24 +118,5 @@ function beside(spec: PodSpec, node: string): Partial<PodSpec> {
         },
       },
     },
-  };
-}
-
-/** `BELAY_*` without the prefix. */
-function factsOf(
-  operation: Operation,
-  { id, group, hook, server, workload, parameters }: Hook,
-  node: string,
-): Record<string, string> {
-  return {
-    ...parameters,
-    OPERATION: id,
-    RUN: operation.run,
-    STEP: stepOf(operation),
-    GROUP: group,
-    HOOK: hook,
-    SERVER: server,
-    WORKLOAD: `${workload.kind}/${workload.name}`,
-    NODE: node,
   };
 }

@@ -7,9 +7,10 @@ import type { RebootObservation } from '../../planner/observed.ts';
 import { userClient } from '../access.ts';
 import type { EffectOf, Operation, RunContext } from '../contract.ts';
 import { fillIn } from '../jobs/fill.ts';
-import { createNamedJob, endOfJob, isMadeFor, needTemplate, stepOf, type JobPurpose } from '../jobs/named-job.ts';
+import { createNamedJob, endOfJob, isMadeFor, needTemplate, type JobPurpose } from '../jobs/named-job.ts';
 import { equip, oneShotJob } from '../jobs/one-shot-job.ts';
-import { containerStatuses, pendingReason, podsNamedBy } from '../jobs/pod-state.ts';
+import { pendingReason, podsNamedBy } from '../jobs/pod-state.ts';
+import { serverFacts, whyFailed } from '../jobs/server-job.ts';
 import { operationMark, sha256 } from '../marks.ts';
 import { type Workload, resourceOf } from '../pods.ts';
 import { formerOwnersAnnotation, needWorkload } from './template.ts';
@@ -75,16 +76,10 @@ function purposeOf({ id }: RebootRequest): JobPurpose {
 
 /** What the Job says; its pod tells only why. */
 function stateOf(job: Job, pods: readonly Pod[]): Pick<RebootObservation, 'state' | 'message'> {
-  const pod = pods.at(-1);
   const end = endOfJob(job);
   if (end === 'Complete') return { state: 'succeeded', message: '' };
-  if (end === undefined) return { state: 'running', message: pendingReason(pod) };
-  const ended = containerStatuses(pod).flatMap(({ state }) =>
-    state?.terminated === undefined ? [] : [state.terminated],
-  );
-  const [first] = ended;
-  const why = (job.status?.conditions ?? []).find(({ type }) => type === 'Failed')?.message ?? 'no reason given';
-  return { state: 'failed', message: first === undefined ? why : `exit status ${first.exitCode}` };
+  if (end === undefined) return { state: 'running', message: pendingReason(pods.at(-1)) };
+  return { state: 'failed', message: whyFailed(job, pods) };
 }
 
 /** Creates the Job unless it is there. */
@@ -108,7 +103,7 @@ async function build(
   const field = `spec.rebuild.reboot.job of ServerGroup ${request.group}`;
   const wanted = { ...action, containerName: 'reboot' };
   const { template, container } = await needTemplate(client, operation.namespace, wanted, field, signal);
-  const facts = factsOf(operation, request);
+  const facts = serverFacts(operation, request);
   const equipped = equip(container, { action, facts, values: facts, fill: fillIn(field) });
   const made = oneShotJob({
     operation,
@@ -122,21 +117,4 @@ async function build(
   // Right onto the node, past the scheduler: it may be cordoned, and no other one is meant.
   const pod = { ...made.spec.template.spec, nodeName: request.node };
   return { ...made, spec: { ...made.spec, template: { ...made.spec.template, spec: pod } } };
-}
-
-/** `BELAY_*` without the prefix. */
-function factsOf(
-  operation: Operation,
-  { id, group, server, workload, node, parameters }: RebootRequest,
-): Record<string, string> {
-  return {
-    ...parameters,
-    OPERATION: id,
-    RUN: operation.run,
-    STEP: stepOf(operation),
-    GROUP: group,
-    SERVER: server,
-    WORKLOAD: `${workload.kind}/${workload.name}`,
-    NODE: node,
-  };
 }

@@ -1,0 +1,60 @@
+/** All controllers over a server in memory, on a manual clock. */
+import { assembleControllers, createCaches } from '../../src/controllers/assemble.ts';
+import { createDrivers, createPreflightChecks } from '../../src/drivers/assemble.ts';
+import type { Drivers } from '../../src/drivers/contract.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import { type ManualClock, createManualClock } from './manual-clock.ts';
+import { type MemoryClient, createMemoryClient } from './memory-client.ts';
+
+export interface RunningControllers {
+  readonly clock: ManualClock;
+  readonly client: MemoryClient;
+  readonly metrics: ReturnType<typeof createMetrics>;
+  readonly drivers: Drivers;
+  stop(): Promise<void>;
+}
+
+/** The controllers over what `seed` puts there. */
+export function startControllers(seed: (client: MemoryClient) => void): RunningControllers {
+  const clock = createManualClock();
+  const client = createMemoryClient({ clock });
+  seed(client);
+  const watching = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
+  const { caches, runnables } = createCaches(watching);
+  const metrics = createMetrics({ sets: () => [], isLeader: () => true, version: '1.0.0' });
+  const drivers = createDrivers(watching);
+  const controllers = assembleControllers({
+    ...watching,
+    caches,
+    context: {
+      client,
+      caches,
+      drivers,
+      preflight: createPreflightChecks({ client, clock, pools: drivers.pools }),
+      clock,
+      now: () => clock.now(),
+      leader: { mayAct: () => true, epoch: () => 1 },
+      announcer: { announce() {} },
+      logger: silentLogger,
+      counters: metrics,
+      requireServiceAccount: false,
+    },
+    metrics: metrics.controller,
+    counters: metrics,
+    abortSignal: new AbortController().signal,
+  });
+  const stop = new AbortController();
+  const running = [...runnables, ...controllers].map((runnable) => runnable.run(stop.signal));
+  return {
+    clock,
+    client,
+    metrics,
+    drivers,
+    async stop() {
+      stop.abort();
+      await clock.settle();
+      await Promise.all(running);
+    },
+  };
+}
