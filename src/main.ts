@@ -5,6 +5,7 @@ import { assembleControllers, createCaches } from './controllers/assemble.ts';
 import type { ControllerContext } from './controllers/context.ts';
 import { createDrivers, createPreflightChecks } from './drivers/assemble.ts';
 import { watchConnections } from './drivers/pools/connection-watch.ts';
+import { createSend } from './drivers/send-message.ts';
 import { createClient } from './kube/client.ts';
 import { findConfig } from './kube/cluster-config.ts';
 import { createCredentialSource } from './kube/credentials.ts';
@@ -23,7 +24,6 @@ import { sampleSets } from './status/samples.ts';
 import { byHand } from './cli/by-hand.ts';
 import { logs } from './cli/logs.ts';
 import { report } from './cli/report.ts';
-import { simulate } from './cli/simulate.ts';
 
 const version = '0.1.0';
 
@@ -54,7 +54,11 @@ async function main(argv: readonly string[]): Promise<number> {
     (command === undefined ? process.stderr : process.stdout).write(usage);
     return command === undefined ? 2 : 0;
   }
-  if (command === 'simulate') return simulate(rest, (text) => process.stdout.write(text));
+  if (command === 'simulate') {
+    // Only where it is asked for: CEL has no place in the controller's own thread.
+    const { simulate } = await import('./cli/simulate.ts');
+    return simulate(rest, (text) => process.stdout.write(text));
+  }
   const reading = { logs, 'by-hand': byHand, report };
   if (command === 'logs' || command === 'by-hand' || command === 'report')
     return reading[command](
@@ -154,6 +158,7 @@ async function runControllerRole(argv: readonly string[]): Promise<number> {
     caches,
     metrics: metrics.controller,
     counters: metrics,
+    send: createSend({ client, clock }),
     abortSignal: abort.signal,
   });
   const synced = (): boolean => Object.values(caches).every((cache) => cache.hasSynced());

@@ -17,6 +17,7 @@ interface FolderRule {
 }
 
 const contract = 'drivers/contract';
+const languages = ['drivers/cel-evaluate', 'drivers/json-path', 'drivers/probes/pattern'];
 const rules: Readonly<Record<string, FolderRule>> = {
   shared: { folders: [], packages: [], pure: true },
   api: { folders: ['shared'], packages: ['zod'], pure: true },
@@ -29,13 +30,24 @@ const rules: Readonly<Record<string, FolderRule>> = {
   },
   // `status` too: the journal and what people read of it are one status write, before the effect.
   engine: { folders: ['shared', 'api', 'planner', 'status', contract], packages: ['node:*'] },
-  simulation: { folders: ['shared', 'api', 'planner', 'status', 'engine', contract], packages: ['node:*', 'yaml'] },
+  simulation: {
+    // Of the drivers only what reads texts of users: CEL, JSONPath and RE2 mean the same here as in a cluster.
+    folders: ['shared', 'api', 'planner', 'status', 'engine', contract, 'drivers/cel-evaluate'],
+    packages: ['node:*'],
+  },
+  rehearsal: {
+    folders: ['shared', 'api', 'planner', 'status', 'simulation', contract, ...languages],
+    packages: ['node:*', 'yaml'],
+  },
   controllers: {
     folders: ['shared', 'api', 'planner', 'status', 'kube', 'drivers', 'engine'],
     packages: ['node:*', 'zod', 'p-limit'],
   },
   observability: { folders: ['shared'], packages: ['node:*', 'pino', 'prom-client'] },
-  cli: { folders: ['shared', 'api', 'planner', 'status', 'kube', 'simulation'], packages: ['node:*', 'yaml'] },
+  cli: {
+    folders: ['shared', 'api', 'planner', 'status', 'kube', 'simulation', 'rehearsal'],
+    packages: ['node:*', 'yaml'],
+  },
 };
 
 /** What a pure folder may not contain, with the words the failure uses. */

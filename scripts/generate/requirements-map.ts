@@ -36,7 +36,7 @@ export const requirements = `
 001-32 | Text for the users of the service | \`UpgradeSet.status.notice.text\` | sent to nobody, no template
 001-33 | Servers are counted, not groups | \`UpgradeRun.status.clocks.atRisk.planned\` |
 # Prerequisites
-001-34 | Three components per server, each with its version | \`Package.spec.components\`, \`ServerGroup.status.servers.components\` | as the Package says, not as the server answers
+001-34 | Three components per server, each with its version | \`Package.spec.components\`, \`ProbeSuite.spec.probes.http.components\`, \`UpgradeRun.status.steps.components\`, \`ServerGroup.status.servers.components\`, \`ServerGroup.status.servers.answered\` |
 001-35 | Smallest balanced topology | \`UpgradeRun.spec.facts\` (\`loadBalanced\`), \`Pool.spec.minServing\` |
 001-36 | A group without a role is reported | \`UpgradeRun.spec.facts\` (\`topology\`), condition \`LoadBalanced\` |
 001-37 | Too few servers: advice, not refusal | \`UpgradeRun.spec.facts\` (\`interruption\`), condition \`LoadBalanced\` |
@@ -44,14 +44,14 @@ export const requirements = `
 001-39 | Known trouble with a load balancer | \`Pool.spec.facts\`, \`Package.spec.checks\` |
 001-40 | Old ciphers are declared and acknowledged | \`Pool.spec.facts\`, \`Package.spec.checks\`, waived by name |
 001-41 | A lead contact for the whole upgrade | \`UpgradeSet.spec.contacts\`, check \`Contacts\` |
-001-42 | A tested line to that contact | \`UpgradeSet.spec.contacts.via\`, check \`Channel\`, \`Decision.spec.choice\` \`Attest\` | no message is sent over it
+001-42 | A tested line to that contact | \`UpgradeSet.spec.notify\`, \`UpgradeSet.spec.contacts.via\`, check \`Channel\`, \`Decision.spec.choice\` \`Attest\` |
 001-43 | Who must be available | \`UpgradeSet.spec.contacts.role\`, \`UpgradeSet.spec.contacts.available\`, check \`Contacts\` |
 001-44 | Who must be contactable | evidence of the check \`Contacts\` in \`UpgradeRun.status.preflight.evidence\` |
 001-45 | Something is missing: no start, unless waived | \`UpgradeSet.spec.preflight.require\`, \`UpgradeRun.status.preflight\`, \`PreflightFailed\`, \`Decision.spec.check\` |
 001-46 | Access is checked beforehand | check \`RemoteAccess\`; \`UpgradeSet.spec.serviceAccountName\`, reason \`Forbidden\` in preflight |
 001-47 | No access yet: wait, do not fail | check \`RemoteAccess\` holds the run (\`Preflight\`), or is attested; \`UpgradeSet.status.blockers\` |
 001-48 | A test user and a test machine | checks \`TestAccount\` and \`TestMachine\`; \`ProbeSuite.spec.probes.http.env\`, \`ProbeSuite.spec.probes.job\` |
-001-49 | Installers may be staged | check \`Staging\`: the images are on the nodes | Belay does not put them there
+001-49 | People may stage installers: helpful, not required | check \`Staging\`: warns where the images are not on the nodes, holds where \`UpgradeSet.spec.preflight.require\` names it |
 001-50 | Where to download | \`Package.spec.notes.download\`, \`UpgradeSet.status.available.download\` |
 001-51 | Staged, or reachable | check \`Staging\`: on the nodes, or a Job can pull it |
 001-52 | A means of backup before it begins | check \`Backups\`; \`Database.spec.backup\`, \`ServerGroup.spec.snapshot\` |
@@ -63,14 +63,14 @@ export const requirements = `
 001-58 | Snapshots right before the change | \`ServerGroup.spec.snapshot.maxAge\` |
 001-59 | Snapshots stay until the sign-off | \`ServerGroup.spec.snapshot.retain\`, \`UpgradeRun.status.retained\` |
 001-60 | Major: no start without a database backup | \`Database.spec.backup.verify\`, \`DatabaseIncomplete\`, \`BackupNotVerified\` |
-001-61 | Backup by the operator, or by the customer | \`Database.spec.backup.job\`; check \`Backups\` attested with \`Decision.spec.evidence\` | before a Major the operator takes it itself, always
+001-61 | Backup by the operator, or by the customer | \`Database.spec.backup.job\` or \`Database.spec.backup.takenBy\`; \`Decision.spec.choice\` \`Attest\` with \`Decision.spec.step\` and \`Decision.spec.evidence\`; \`Database.status.lastBackup.by\` |
 001-62 | Copies of directories on each server | \`ServerGroup.spec.hooks\` at \`BeforeRun\`; \`ServerGroup.spec.snapshot\`, previous template and settings |
 # Architecture and tests
 001-63 | Capacity that is left after a drain | \`Pool.spec.minServing\` |
 001-64 | Servers are independent of each other | \`ServerGroup.spec.servers\` |
 001-65 | Little downtime, or none | \`UpgradeRun.spec.procedure\` |
 001-66 | Trouble: mend it or go back | \`UpgradeRun.status.choices\` |
-001-67 | Progress is told all the way | \`UpgradeSet.status.progress\`, \`UpgradeRun.status.stepTitle\`, events | no messages to people
+001-67 | Progress is told all the way | \`UpgradeSet.status.progress\`, \`UpgradeRun.status.stepTitle\`, events, \`UpgradeSet.spec.notify.events\` |
 001-68 | Tests before and in between | \`ServerGroup.spec.probes\` |
 001-69 | Test 1: requirements are met | step \`Preflight\`, \`UpgradeRun.status.preflight\` |
 001-70 | Test 2: it works from the test machine | \`ProbeSuite.spec.probes.job\` |
@@ -124,7 +124,7 @@ export const requirements = `
 001-116 | When somebody serves, and when nobody may | \`Pool.spec.minServing\`, \`UpgradeRun.spec.steps.interrupts\` |
 001-117 | More than two groups | \`UpgradeSet.spec.serverGroups\` |
 # Trouble
-001-118 | People are told of trouble | \`UpgradeRun.status.failure\`, \`UpgradeRun.status.service\`, \`UpgradeRun.status.blockers\`, events | no messages to people
+001-118 | People are told of trouble | \`UpgradeRun.status.failure\`, \`UpgradeRun.status.service\`, \`UpgradeRun.status.blockers\`, events, \`UpgradeSet.spec.notify.events\` |
 001-119 | First look: the log of the step | \`UpgradeRun.status.steps.log\`, \`belay logs\` |
 001-120 | Logs that explain a failure | the deployment log: step, command, exit status, last lines, server |
 001-121 | Show the errors | \`UpgradeRun.status.failure.message\` |

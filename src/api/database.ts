@@ -1,10 +1,53 @@
-import type * as z from 'zod';
+import * as z from 'zod';
 import * as c from './common.ts';
 import { conditions } from './conditions.ts';
 import { type ApiObject, defineKind } from './kind.ts';
 
 const task = (description: string): z.ZodObject<{ job: typeof c.job }, z.core.$strip> =>
   c.object(description, { job: c.job });
+
+const backup = c.object(
+  'backup says who makes a full backup: a Job, or people.',
+  {
+    job: c.job
+      .meta({ description: 'job makes it: its termination message is {"handle": "…"}. Excludes takenBy.' })
+      .optional(),
+    verify: task(
+      'verify checks the backup BELAY_BACKUP: exit status 0 says that it can be restored. Required with job.',
+    ).optional(),
+    takenBy: z
+      .enum(['People'])
+      .meta({
+        description:
+          'takenBy People: nobody but people have access. A Major asks for the backup while nobody writes, and waits for a Decision Attest whose evidence is its reference. Excludes job.',
+      })
+      .optional(),
+    estimate: c
+      .duration(
+        'estimate is how long people take for it, such as "30m": it is part of the announced downtime. For takenBy only. Default: the timeout of BackupDatabase.',
+      )
+      .optional(),
+  },
+  [
+    {
+      ...c.exactlyOne('job', 'takenBy'),
+      message: 'set exactly one of: job, where a Job makes the backup, and takenBy, where people do',
+    },
+    {
+      rule: 'has(self.verify) || !has(self.job)',
+      message: 'verify is required with job: a backup that nothing verifies is not a way back',
+      fieldPath: '.verify',
+      reason: 'FieldValueRequired',
+      check: ({ job, verify }) => verify !== undefined || job === undefined,
+    },
+    {
+      rule: 'has(self.takenBy) || !has(self.estimate)',
+      message: 'estimate is only for takenBy: remove it',
+      fieldPath: '.estimate',
+      check: ({ takenBy, estimate }) => takenBy !== undefined || estimate === undefined,
+    },
+  ],
+);
 
 export const databaseSpec = c.object(
   'spec says how the database is asked, backed up, migrated and restored: one Job for each.',
@@ -31,12 +74,7 @@ export const databaseSpec = c.object(
     schemaVersion: task(
       'schemaVersion reads the version of the schema, and what became of a migration: its termination message is {"schemaVersion": "41", "operation": "none" | "begun" | "done"}.',
     ),
-    backup: c
-      .object('backup makes a full backup: its termination message is {"handle": "…"}.', {
-        job: c.job,
-        verify: task('verify checks the backup BELAY_BACKUP: exit status 0 says that it can be restored.'),
-      })
-      .optional(),
+    backup: backup.optional(),
     migrate: task(
       'migrate brings the schema to BELAY_TO_SCHEMA. It must leave evidence of BELAY_OPERATION inside the database and run once for each; exit status 75 says that it cannot be told what happened.',
     ).optional(),
@@ -52,7 +90,9 @@ export const databaseSpec = c.object(
         },
       )
       .optional(),
-    restore: task('restore puts the backup BELAY_BACKUP back, whatever is there now.').optional(),
+    restore: task(
+      'restore puts the backup BELAY_BACKUP back, whatever is there now. Where people take the backup it may be left out: then people are asked to put it back.',
+    ).optional(),
     drill: task('drill restores the backup BELAY_BACKUP aside, checks it and removes it again.').optional(),
   },
   [
@@ -70,6 +110,13 @@ export const databaseSpec = c.object(
       reason: 'FieldValueRequired',
       check: ({ backup, drill }) => backup !== undefined || drill === undefined,
     },
+    {
+      rule: '!has(self.drill) || !has(self.backup) || has(self.backup.job)',
+      message:
+        'drill tries out a backup that backup.job makes, and with backup.takenBy there is none: remove drill, or fill in backup.job',
+      fieldPath: '.drill',
+      check: ({ backup, drill }) => drill === undefined || backup === undefined || backup.job !== undefined,
+    },
   ],
 );
 
@@ -78,10 +125,11 @@ export const databaseStatus = c.object('status is what was seen last.', {
   conditions,
   schemaVersion: c.text('schemaVersion is the version of the schema.', 64).optional(),
   lastBackup: c
-    .object('lastBackup is the newest backup that was verified.', {
-      handle: c.nonEmpty('handle is its name, as the backup Job gave it.', 512),
-      at: c.instant('at is when it was verified.'),
-      run: c.objectName('run is the UpgradeRun that made it.'),
+    .object('lastBackup is the newest backup that was verified or attested.', {
+      handle: c.nonEmpty('handle is its name, as the backup Job gave it, or the reference that was attested.', 512),
+      at: c.instant('at is when it was verified or attested.'),
+      run: c.objectName('run is the UpgradeRun that made it, or asked for it.'),
+      by: c.text('by is who attested it; absent where its Job made it.', 256).optional(),
     })
     .optional(),
 });
@@ -102,7 +150,7 @@ export const databaseKind = defineKind({
   columns: [
     { name: 'Host', type: 'string', jsonPath: '.spec.connection.host', description: 'Where it is' },
     { name: 'Schema', type: 'string', jsonPath: '.status.schemaVersion', description: 'Version of its schema' },
-    { name: 'Last-Backup', type: 'date', jsonPath: '.status.lastBackup.at', description: 'Newest verified backup' },
+    { name: 'Last-Backup', type: 'date', jsonPath: '.status.lastBackup.at', description: 'Newest backup that counts' },
     {
       name: 'Ready',
       type: 'string',

@@ -17,6 +17,9 @@ export const decisionChoices = [
   'Abort',
 ] as const;
 
+/** What an attested reference may be: it reaches Jobs. */
+const referencePattern = '^[A-Za-z0-9][A-Za-z0-9._:/@+=,#%~-]{0,511}$';
+
 export const decisionSpec = c.object(
   'spec is what was decided. It is immutable: to change your mind, create another Decision.',
   {
@@ -24,7 +27,7 @@ export const decisionSpec = c.object(
     planHash: c.planHash('planHash is spec.planHash of that run; the Decision is void for any other plan.'),
     choice: z.enum(decisionChoices).meta({
       description:
-        'choice is what is decided, out of status.choices of the run. SignOff: the release is accepted. Approve: a start or a joint step may go on. Waive: an unmet check is overridden. Attest: a check is met, seen by a person. Resume: go on at the failed step. Restart: everything back, then again from step 1. Retry: another run after one that ended. Rollback: everything back. Rebuild: one server from scratch. Abort: end the run. Further choices will be added.',
+        'choice is what is decided, out of status.choices of the run. SignOff: the release is accepted. Approve: a start or a joint step may go on. Waive: an unmet check is overridden. Attest: a check is met, or what a step asks of people is done, seen by a person. Resume: go on at the failed step. Restart: everything back, then again from step 1. Retry: another run after one that ended. Rollback: everything back. Rebuild: one server from scratch. Abort: end the run. Further choices will be added.',
     }),
     verdict: z
       .enum(['Approved', 'Denied'])
@@ -48,12 +51,15 @@ export const decisionSpec = c.object(
       .optional(),
     check: c
       .nonEmpty(
-        'check is the check of status.preflight of the run, such as "Contacts"; for Waive and Attest only.',
+        'check is the check of status.preflight of the run, such as "Contacts"; for Waive and Attest only. Excludes step.',
         127,
       )
       .optional(),
     step: c
-      .entryName('step is the id of the step that may go on; for Approve only. Default: the start.', 128)
+      .entryName(
+        'step is the id of the step that may go on, or that asked people for something; for Approve and Attest only. Default for Approve: the start.',
+        128,
+      )
       .optional(),
     group: c.objectName('group is the ServerGroup of the server; for Rebuild only.').optional(),
     server: c.entryName('server is the server that is made anew; for Rebuild only.').optional(),
@@ -65,7 +71,12 @@ export const decisionSpec = c.object(
       })
       .optional(),
     reason: c.nonEmpty('reason is why, in your own words.').optional(),
-    evidence: c.text('evidence is a link to a ticket or a record.', 2048).optional(),
+    evidence: c
+      .text(
+        'evidence is a link to a ticket or a record. Required with Attest of a step: there it is the reference by which what was done is found again, such as "s3://vault/portal-1205".',
+        2048,
+      )
+      .optional(),
     decidedBy: c
       .nonEmpty('decidedBy is the user who decided; filled in and checked at admission where the cluster can.', 256)
       .optional(),
@@ -91,11 +102,14 @@ export const decisionSpec = c.object(
       check: ({ choice, data }) => choice === 'Rollback' || choice === 'Restart' || data === undefined,
     },
     {
-      rule: "(self.choice in ['Waive', 'Attest']) == has(self.check)",
+      rule: "self.choice == 'Attest' ? has(self.check) != has(self.step) : (self.choice == 'Waive') == has(self.check)",
       message:
-        "check is required for the choices Waive and Attest and excluded for all others: copy it from the run's status.preflight",
+        "check is required for the choices Waive and Attest and excluded for all others: copy it from the run's status.preflight, or, for Attest, step from its status.choices instead",
       fieldPath: '.check',
-      check: ({ choice, check }) => (choice === 'Waive' || choice === 'Attest') === (check !== undefined),
+      check: ({ choice, check, step }) =>
+        choice === 'Attest'
+          ? (check !== undefined) !== (step !== undefined)
+          : (choice === 'Waive') === (check !== undefined),
     },
     {
       rule: "!(self.choice in ['Waive', 'Attest', 'Rebuild']) || has(self.reason)",
@@ -105,10 +119,22 @@ export const decisionSpec = c.object(
         !(choice === 'Waive' || choice === 'Attest' || choice === 'Rebuild') || reason !== undefined,
     },
     {
-      rule: "self.choice == 'Approve' || !has(self.step)",
-      message: 'step is only for the choice Approve: remove it',
+      rule: "self.choice in ['Approve', 'Attest'] || !has(self.step)",
+      message: 'step is only for the choices Approve and Attest: remove it',
       fieldPath: '.step',
-      check: ({ choice, step }) => choice === 'Approve' || step === undefined,
+      check: ({ choice, step }) => choice === 'Approve' || choice === 'Attest' || step === undefined,
+    },
+    {
+      // It becomes a variable and, in some Jobs, a word of a shell's command line.
+      rule: `self.choice != 'Attest' || !has(self.step) || self.verdict == 'Denied' || (has(self.evidence) && self.evidence.matches('${referencePattern}'))`,
+      message:
+        'evidence is required for the choice Attest with a step: the reference of what was done, in one word of at most 512 letters, digits and ._:/@+=,#%~-',
+      fieldPath: '.evidence',
+      check: ({ choice, step, verdict, evidence }) =>
+        choice !== 'Attest' ||
+        step === undefined ||
+        verdict === 'Denied' ||
+        (evidence !== undefined && new RegExp(referencePattern).test(evidence)),
     },
     {
       rule: "self.choice == 'Rebuild' ? has(self.group) && has(self.server) : !has(self.group) && !has(self.server)",

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import * as c from './common.ts';
+import { componentName, maxComponents } from './component.ts';
 import { conditions } from './conditions.ts';
 import { type ApiObject, defineKind } from './kind.ts';
 
@@ -85,6 +86,19 @@ const capture = c.object(
   [c.exactlyOne('json', 'header', 'matches')],
 );
 
+const component = c.object(
+  'One component of the server whose version the answer tells.',
+  {
+    name: componentName('name is the component, as Package.spec.components calls it, such as "jdk".'),
+    json: c.jsonPath('json is the RFC 9535 JSONPath of the version; it must select exactly one.').optional(),
+    header: c.nonEmpty('header is the name of the header that holds the version.', 128).optional(),
+    matches: c
+      .nonEmpty('matches is an RE2 regular expression on the body whose first group is the version.')
+      .optional(),
+  },
+  [c.exactlyOne('json', 'header', 'matches')],
+);
+
 const http = c.object(
   'http sends one request and looks at the answer. Cookies of earlier answers of the suite are sent along.',
   {
@@ -121,6 +135,14 @@ const http = c.object(
       .default('10s'),
     expect: httpExpect.prefault({}),
     capture: c.mapList('capture keeps values of the answer for later probes.', 'name', capture, { max: 32 }).optional(),
+    components: c
+      .mapList(
+        'components are the components whose versions the answer tells. Each must be the version that the Package of the release under test names, where it names one; what a server answers in isolation stands in ServerGroup.status.',
+        'name',
+        component,
+        { min: 1, max: maxComponents },
+      )
+      .optional(),
   },
 );
 

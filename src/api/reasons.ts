@@ -238,7 +238,7 @@ export const reasons = {
     remedy: 'Correct the images in a new Package.',
   },
   NotStopped: {
-    meaning: 'Pods still use the volumes that are about to be replaced.',
+    meaning: 'Pods still use the volumes or the database that is about to be replaced, or backed up by people.',
     remedy: 'See why the pods do not end, then resume.',
   },
   StopTimeout: {
@@ -470,8 +470,16 @@ export const reasons = {
     remedy: 'Look at the plan or the result, then create what the message says; status.choices has the values.',
   },
   Denied: {
-    meaning: 'A person refused the start or the result of a joint step.',
+    meaning: 'A person refused the start, the result of a joint step, or the backup that was asked for.',
     remedy: 'Read the reason of the Decision; choose how to go on.',
+  },
+  AwaitingBackup: {
+    meaning: 'The database is backed up by people, and the run waits for their word that it is done.',
+    remedy: 'Take a full backup, then create what the message says, with its reference as evidence.',
+  },
+  AwaitingRestore: {
+    meaning: 'The database is put back by people, and the run waits for their word that it is done.',
+    remedy: 'Put back the backup that the message names, then create what it says; the schema is read afterwards.',
   },
   Resumed: {
     meaning: 'A person chose to go on with the step that failed.',
@@ -660,6 +668,11 @@ export const reasons = {
     meaning: 'The pod template or the Service does not carry the pool label, so the pool cannot be driven.',
     remedy: 'Add belay.dev/pool to the selector of the Service and to the pod template.',
   },
+  PoolAliased: {
+    meaning:
+      'Two Pools name the same Service, or the same backend of the same HAProxy: each would undo what the other sets.',
+    remedy: 'Name one of the two Pools in the ServerGroups, and delete the other.',
+  },
   PoolLabelConflict: {
     meaning: 'A pod can carry one pool label only, and the server is in two Service pools.',
     remedy: 'Put the server into one Service pool, or let both Services select the same label value.',
@@ -672,6 +685,14 @@ export const reasons = {
   LogsFull: {
     meaning: 'The deployment logs of a run have reached their limit of 1 MiB.',
     remedy: 'Read and delete ConfigMaps with the labels belay.dev/run and belay.dev/log that are no longer needed.',
+  },
+  NotifyFailed: {
+    meaning: 'A message to people did not get through and was given up; the run goes on.',
+    remedy: 'Mend what the message says in the Secret it names; the next message is tried again.',
+  },
+  MessagesDelivered: {
+    meaning: 'The last message to people got through.',
+    remedy: 'Nothing.',
   },
 } as const satisfies Record<string, ReasonEntry>;
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import * as c from './common.ts';
+import { componentName, maxComponents } from './component.ts';
 import { conditions } from './conditions.ts';
 import { type ApiObject, defineKind } from './kind.ts';
 
@@ -219,10 +220,21 @@ export const serverGroupStatus = c.object('status is what the controller knows a
         package: c.objectName('package is the Package whose images it runs; absent when there is none.').optional(),
         components: c
           .map(
-            'components are the versions of what came with that Package, such as {jdk: 21.0.5}.',
+            'components are the versions of its components, such as {jdk: 21.0.5}: those in answered as the server answered, the others as that Package says.',
             c.nonEmpty('A version.', 64),
-            { maxProperties: 32 },
+            { maxProperties: 64 },
           )
+          .optional(),
+        answered: c
+          .object('answered is what of components the server itself answered; the rest nobody has asked it.', {
+            components: c.setList(
+              'components are the names of those components, such as [jdk].',
+              componentName('The name of a component.'),
+              { max: maxComponents },
+            ),
+            run: c.objectName('run is the UpgradeRun whose isolated test asked.'),
+            at: c.instant('at is when.'),
+          })
           .optional(),
         state: z
           .enum(['Running', 'Stopped', 'Degraded', 'Unknown'])

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import * as c from './common.ts';
+import { componentVersions } from './component.ts';
 import { conditions } from './conditions.ts';
 import { type ApiObject, defineKind } from './kind.ts';
 import { databaseSpec } from './database.ts';
@@ -141,6 +142,23 @@ export const contact = c.object(
   ],
 );
 
+/** What people are told of a run; announcements and reminders come with windows. */
+const toldOf = ['Start', 'Step', 'Issue', 'End'] as const;
+
+export const channel = c.object('One line to people.', {
+  secret: c.objectName(
+    'secret is the Secret in this namespace with the keys type (cloudevents or slack) and url, and if needed token and ca. It is read for every message, so what is changed in it counts at once.',
+  ),
+  // Not `on`: kubectl reads that key, unquoted, as the boolean true.
+  events: c
+    .setList(
+      'events are what is told. Start: it begins, with what is announced. Step: each step that begins or ends. Issue: something went wrong or is asked, with what users have and what may be chosen. End: how it ended. Default [Start, Issue, End].',
+      z.enum(toldOf).meta({ description: 'Start, Step, Issue or End.' }),
+      { min: 1, max: 4 },
+    )
+    .default(['Start', 'Issue', 'End']),
+});
+
 export const jointSteps = z
   .enum(['Automatic', 'One', 'Both'])
   .meta({
@@ -206,6 +224,9 @@ const runGroup = c.object('The ServerGroup as it was when the run was made.', {
   from: c
     .text('from is the version it ran, when it is known; groups differ after a run that was superseded.', 64)
     .optional(),
+  components: componentVersions(
+    'components are the versions of the components of what it ran, as its Package named them.',
+  ).optional(),
   servers: c.atomicList('servers are its servers.', runServer, { max: 128 }),
   drain: drainPolicy,
   snapshot: snapshotPolicy.optional(),
@@ -233,12 +254,16 @@ const step = c.object('One row of the procedure.', {
     .meta({ description: 'scope is whom a Probe asks: the group by itself, or through the pools.' })
     .optional(),
   expect: c.text('expect is the version that must answer.', 64).optional(),
+  components: componentVersions(
+    'components are the versions that components must answer a Probe, such as {jdk: 21.0.5}.',
+  ).optional(),
   groups: c
     .atomicList('groups are the groups under test, or that must serve meanwhile.', c.objectName('A group.'))
     .optional(),
-  actor: z
-    .enum(['Engineer', 'Joint'])
-    .meta({ description: 'actor is who is responsible: Engineer, or Joint with the customer.' }),
+  actor: z.enum(['Engineer', 'Joint', 'Customer']).meta({
+    description:
+      'actor is who is responsible: Engineer, or Joint with the customer. Customer: it is done by people, and waits for their word.',
+  }),
   marker: z
     .enum(['AtRiskBegins', 'DowntimeBegins', 'LimitedServiceRestored', 'FullServiceRestored', 'AtRiskEnds'])
     .meta({ description: 'marker is what begins or ends for users with this step.' })
@@ -304,6 +329,9 @@ export const upgradeRunSpec = c.object(
     to: c.object('to is what runs afterwards.', {
       version: c.nonEmpty('version is its version.', 64),
       schema: c.text('schema is the version of the schema it needs, when it is declared.', 64).optional(),
+      components: componentVersions(
+        'components are the versions of its components, when they are declared.',
+      ).optional(),
     }),
     planHash: c.planHash('planHash names the plan: decisions are for this one only.'),
     facts: stringMap('facts are what the plan rests on, such as {loadBalanced: "Yes"}.', 64, 512),
@@ -323,6 +351,7 @@ export const upgradeRunSpec = c.object(
         })
         .optional(),
       contacts: c.atomicList('contacts are the people.', contact, { max: 32 }).optional(),
+      notify: c.atomicList('notify are the lines to people.', channel, { max: 8 }).optional(),
       approvals: c
         .object('approvals says who may decide, beyond RBAC.', {
           fourEyes: c.boolean('fourEyes true: whoever asked may not sign off or roll back.'),
@@ -357,6 +386,11 @@ export const upgradeRunSpec = c.object(
   ],
 );
 
+const answered = c.object('What one server answered.', {
+  server: c.entryName('server is the name of the server.'),
+  versions: componentVersions('versions are the versions of its components, such as {jdk: 21.0.5}.'),
+});
+
 const stepEntry = c.object('What happened to one step.', {
   id: stepId('id is the step.'),
   state: z
@@ -373,6 +407,11 @@ const stepEntry = c.object('What happened to one step.', {
   reason: c.text('reason is the machine-readable cause.', 128).optional(),
   message: c.text('message is what is going on, or what went wrong.', 1024).optional(),
   handles: stringMap('handles are names and values the way back needs.', 512, 16_384).optional(),
+  components: c
+    .atomicList('components are the versions of components that servers answered a Probe in isolation.', answered, {
+      max: 128,
+    })
+    .optional(),
   log: c.text('log is the name of the ConfigMap with the output.', 253).optional(),
 });
 
@@ -557,6 +596,7 @@ export type UpgradeRunStatus = z.output<typeof upgradeRunStatus>;
 export interface UpgradeRun extends ApiObject<UpgradeRunSpec, UpgradeRunStatus> {}
 export type Step = z.output<typeof step>;
 export type StepAction = (typeof stepActions)[number];
+export type Answered = z.output<typeof answered>;
 export type StepEntry = z.output<typeof stepEntry>;
 export type StepState = StepEntry['state'];
 export type RunPhase = UpgradeRunStatus['phase'];
@@ -579,6 +619,7 @@ export type Retained = NonNullable<UpgradeRunStatus['retained']>[number];
 export type PreflightCheck = z.output<typeof preflightCheck>;
 export type RequiredCheck = (typeof requiredChecks)[number];
 export type Contact = z.output<typeof contact>;
+export type Channel = z.output<typeof channel>;
 export type DecisionRecord = z.output<typeof decisionRecord>;
 export type RunFailure = NonNullable<UpgradeRunStatus['failure']>;
 

@@ -4,6 +4,7 @@ import { conditions } from './conditions.ts';
 import { type ApiObject, defineKind } from './kind.ts';
 import {
   blocker,
+  channel,
   contact,
   jointSteps,
   preflightImage,
@@ -41,7 +42,7 @@ export const upgradeSetSpec = c.object('spec says what is brought to which relea
           'require are checks that hold the run until they are met, attested or waived by name.',
           z.enum(requiredChecks).meta({
             description:
-              'Contacts: leads and administrators are named. Channel: somebody attests the line to them. TestAccount: probes log in with a Secret. TestMachine: a probe Job runs on a machine of its own. Staging: images are on the nodes, or the registry answers. RemoteAccess: a Job on the node of each server answers. Backups: every server with volumes has a snapshot class, and the database a backup. RestoreDrill: a snapshot and a backup are restored aside and verified.',
+              'Contacts: leads and administrators are named. Channel: a test message gets through over each line of notify, or somebody attests the line to the lead. TestAccount: probes log in with a Secret. TestMachine: a probe Job runs on a machine of its own. Staging: images are on the nodes, or the registry answers. RemoteAccess: a Job on the node of each server answers. Backups: every server with volumes has a snapshot class, and the database a backup. RestoreDrill: a snapshot and a backup are restored aside and verified.',
           }),
           { max: 16 },
         )
@@ -57,6 +58,14 @@ export const upgradeSetSpec = c.object('spec says what is brought to which relea
     })
     .optional(),
   contacts: c.mapList('contacts are the people of this upgrade.', 'name', contact, { max: 32 }).optional(),
+  notify: c
+    .mapList(
+      'notify are lines over which people are told how the runs of this set go; see docs/notifications.md. A run keeps those it was made with.',
+      'secret',
+      channel,
+      { max: 8 },
+    )
+    .optional(),
   signOff: signOff.default('Required'),
   rollback: rollbackPolicy.prefault({}),
   approvals: c

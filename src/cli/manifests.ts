@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Manifest } from '../simulation/load.ts';
+import type { Manifest } from '../rehearsal/load.ts';
 
 const maxFiles = 1_000;
 

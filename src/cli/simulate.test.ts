@@ -87,14 +87,22 @@ async function edited(from: string | RegExp, to: string): Promise<string> {
 }
 
 describe('belay simulate', () => {
-  it('rehearses a set whose agreed window has ended, and says that the window is not part of it', async () => {
-    const file = await edited(
-      'spec: {package: portal-1.2.0,',
-      'spec: {schedule: {until: "2020-01-01T04:00:00Z"}, package: portal-1.2.0,',
+  const ends = (text: string): Promise<string> =>
+    edited('spec: {package: portal-1.2.0,', `spec: {schedule: {until: "${text}"}, package: portal-1.2.0,`);
+
+  it('refuses a set whose agreed window has ended, and says how to rehearse the agreed evening', async () => {
+    const { status, text } = await run('-f', await ends('2020-01-01T04:00:00Z'));
+    assert.equal(status, 1, text);
+    assert.match(
+      text,
+      /refused: WindowEnded: upgradeset\/portal, spec\.schedule\.until: .*say when with --at INSTANT\./,
     );
-    const { status, text } = await run('-f', file);
+  });
+
+  it('begins at the instant that --at says', async () => {
+    const { status, text } = await run('-f', await ends('2020-01-01T04:00:00Z'), '--at', '2020-01-01T01:00:00Z');
     assert.equal(status, 0, text);
-    assert.match(text, /The agreed window of portal is not rehearsed: it ends 2020-01-01T04:00:00Z\./);
+    assert.match(text, /It begins at 2020-01-01T01:00:00\.000Z; the window of portal ends 2020-01-01T04:00:00Z\./);
   });
 
   it('rehearses a good upgrade and says what users had of it', async () => {
@@ -102,7 +110,10 @@ describe('belay simulate', () => {
     assert.equal(status, 0);
     assert.match(text, /^Plan of portal-1, Upgrade to 1\.2\.0, sha256:/);
     assert.match(text, /portal-1 completed: version 1\.2\.0 serves\./);
-    assert.match(text, / requests, 0 failed; 0 met an untested release; 0 users were cut off\./);
+    assert.match(
+      text,
+      /Users were served all the time \(\d+ requests, 0 failed, .*; 0 met an untested release; 0 users cut off\)\./,
+    );
     assert.match(text, /Not simulated: 1 Secret\./);
   });
 
@@ -142,6 +153,21 @@ describe('belay simulate', () => {
   it('does nothing where the package runs already', async () => {
     const { status, text } = await run('-f', folder, '--package', 'portal-1.1.0');
     assert.deepEqual([status, text.includes('Nothing was done for portal: every server runs 1.1.0.')], [0, true]);
+  });
+
+  it('prints the UpgradeRuns as YAML', async () => {
+    const { status, text } = await run('-f', folder, '--output', 'yaml');
+    assert.equal(status, 0, text);
+    assert.match(text, /^---\napiVersion: belay\.dev\/v1alpha1\nkind: UpgradeRun\nmetadata:\n {2}name: portal-1\n/);
+  });
+
+  it('ends with 3 where the promises were kept and it is no success', async () => {
+    const { status, text } = await run('-f', await edited(/ {2}probes: functions\n/g, ''));
+    assert.equal(status, 3, text);
+    assert.match(
+      text,
+      /THIS IS NO SUCCESS\.\nportal-1 completed: .*\n.*\nNOT WELL: no test has proved version 1\.2\.0/,
+    );
   });
 
   it('explains itself', async () => {
@@ -195,6 +221,15 @@ describe('belay simulate', () => {
       ['-f', 'FOLDER', '--from', 'old'],
       /--from wants a version such as 1\.2\.0/,
     ],
+    'a time without a time zone': [
+      ['-f', 'FOLDER', '--at', '2026-12-05T20:00'],
+      /--at wants an instant with a time zone/,
+    ],
+    'a form of output that there is not': [
+      ['-f', 'FOLDER', '-o', 'xml'],
+      /--output wants text, json or yaml, not "xml"/,
+    ],
+    'two forms of output': [['-f', 'FOLDER', '-o', 'yaml', '--json'], /--json and --output yaml exclude each other/],
     'a seed that is no number': [['-f', 'FOLDER', '--seed', 'x'], /--seed wants a whole number, not "x"/],
     'an object that is not valid': [['-f', 'FOLDER/broken.txt'], /broken\.txt: Package "a" is not valid: spec\./],
   };

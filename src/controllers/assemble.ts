@@ -11,6 +11,7 @@ import {
 } from '../api/resources.ts';
 import type { Decision } from '../api/decision.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
+import type { Send } from '../drivers/send-message.ts';
 import { Pacer } from '../engine/pacer.ts';
 import { Stopwatch } from '../engine/stopwatch.ts';
 import { createCache, type Cache } from '../kube/cache.ts';
@@ -36,6 +37,7 @@ import {
 } from '../kube/resources.ts';
 import type { KubeClient, KubeObject, KubeWatcher, ObjectName, Resource } from '../kube/types.ts';
 import type { Logger } from '../shared/logger.ts';
+import { hasNewAnswers } from '../status/answered-components.ts';
 import { isWorthTelling } from '../status/last-known-good.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import {
@@ -58,6 +60,8 @@ import { reconcileDatabase } from './reconcile-database.ts';
 import { closingProbes, countVerdict, watchRuns, type RunCounters } from './run-watch.ts';
 import { reconcileRun } from './reconcile-run.ts';
 import { reconcileSet } from './reconcile-set.ts';
+import { tellPeople } from './tell-people.ts';
+import { createToldStore } from './told-store.ts';
 
 interface Watching {
   readonly client: KubeClient;
@@ -133,6 +137,8 @@ export interface AssembleOptions extends Watching {
   readonly abortSignal: AbortSignal;
   /** Told what runs did. */
   readonly counters?: RunCounters;
+  /** Sends messages to people; default: nobody is told. */
+  readonly send?: Send;
 }
 
 /** The controllers, to be run while leading. */
@@ -145,6 +151,7 @@ export function assembleControllers(options: AssembleOptions): Runnable[] {
     watchRuns(options.caches.upgradeRuns, probes, options.counters ?? {}),
     closingProbes(runsController(options, runQueue, metrics), probes),
     setController(options),
+    ...peopleController(options),
     ...objectControllers(options),
   ];
 }
@@ -298,6 +305,23 @@ function setController(options: AssembleOptions): Runnable {
   });
 }
 
+/** Beside the runs, with a queue of its own: a line that does not answer holds up nobody. */
+function peopleController(options: AssembleOptions): Runnable[] {
+  const { caches, context, send } = options;
+  if (send === undefined) return [];
+  const parts = { context, send, store: createToldStore(context.client), memory: new Map() };
+  const told = (run: UpgradeRun): ObjectKey[] =>
+    (run.spec.policy.notify ?? []).length === 0 ? [] : [objectKeyOf(run.metadata)];
+  return [
+    controller(options, {
+      name: 'notify',
+      concurrency: 4,
+      watches: [watchCache(caches.upgradeRuns, told)],
+      reconcile: (name, signal, logger) => tellPeople(parts, name, signal, logger),
+    }),
+  ];
+}
+
 /** Those that only say something about what people wrote. */
 function objectControllers(options: AssembleOptions): Runnable[] {
   const { caches, context } = options;
@@ -316,7 +340,11 @@ function objectControllers(options: AssembleOptions): Runnable[] {
       watches: [
         watchCache(caches.serverGroups),
         watchCache(caches.packages, groupsNear, isWanted),
-        watchCache(caches.upgradeRuns, (run) => run.spec.groups.map(({ name }) => keyNear(run, name)), isWorthTelling),
+        watchCache(
+          caches.upgradeRuns,
+          (run) => run.spec.groups.map(({ name }) => keyNear(run, name)),
+          (run, old) => isWorthTelling(run, old) || hasNewAnswers(run, old),
+        ),
       ],
       reconcile: (name, signal) => reconcileGroup(context, name, signal),
     }),

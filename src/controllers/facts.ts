@@ -203,7 +203,7 @@ export function sourceVersion(
   groups: readonly ServerGroup[],
   workloads: ReadonlyMap<string, Workload>,
   wanted: Package,
-): { from: string; fromPackage: string; versions: ReadonlyMap<string, string> } {
+): Pick<PlanInput, 'from' | 'fromPackage'> & Required<Pick<PlanInput, 'versions' | 'installedPackages'>> {
   const candidates = context.caches.packages
     .list(set.metadata.namespace)
     .map(decodePackage)
@@ -212,21 +212,23 @@ export function sourceVersion(
     group,
     match: candidates.find((candidate) => runs(candidate, group, workloads)),
   }));
-  const versions = new Map(
-    found.flatMap(({ group, match }) => (match === undefined ? [] : [[group.metadata.name, match.spec.version]])),
+  const installedPackages = new Map(
+    found.flatMap(({ group, match }) => (match === undefined ? [] : [[group.metadata.name, match]])),
   );
+  const versions = new Map([...installedPackages].map(([group, { spec }]) => [group, spec.version]));
+  const known = { versions, installedPackages };
   // Not yet upgraded groups tell the version to go back to; after an attempt was superseded some are ahead.
   const behind = found.findLast(
     ({ match }) => match !== undefined && match.metadata.name !== wanted.metadata.name,
   )?.match;
-  if (behind !== undefined) return { from: behind.spec.version, fromPackage: behind.metadata.name, versions };
+  if (behind !== undefined) return { from: behind.spec.version, fromPackage: behind.metadata.name, ...known };
   const labels = new Set(
     groups
       .flatMap((group) => group.spec.servers)
       .map(({ workload }) => workloads.get(`${workload.kind}/${workload.name}`)?.versionLabel ?? ''),
   );
   const [label] = labels;
-  return { from: labels.size === 1 && label !== undefined ? label : '', fromPackage: '', versions };
+  return { from: labels.size === 1 && label !== undefined ? label : '', fromPackage: '', ...known };
 }
 
 /** Does every server of the group run this package's images? */

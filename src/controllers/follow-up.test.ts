@@ -12,6 +12,7 @@ import { createDrivers, createPreflightChecks } from '../drivers/assemble.ts';
 import { isConflict } from '../kube/kube-error.ts';
 import { statefulSets } from '../kube/resources.ts';
 import { followsAnnotation } from '../planner/follow-up.ts';
+import { PauseError, RetryError } from '../shared/errors.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { silentLogger } from '../shared/logger.ts';
 import { createCaches } from './assemble.ts';
@@ -29,11 +30,19 @@ function scene() {
   const watching = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
   const { caches } = createCaches(watching);
   const drivers = createDrivers(watching);
+  const checks = createPreflightChecks({ client, clock, pools: drivers.pools });
+  const preflight: Error[] = [];
   const context: ControllerContext = {
     client,
     caches,
     drivers,
-    preflight: createPreflightChecks({ client, clock, pools: drivers.pools }),
+    preflight: {
+      async findProblems(...args) {
+        const [error] = preflight.splice(0, 1);
+        if (error !== undefined) throw error;
+        return checks.findProblems(...args);
+      },
+    },
     clock,
     now: () => clock.now(),
     leader: { mayAct: () => true, epoch: () => 1 },
@@ -62,26 +71,34 @@ function scene() {
   client.seed<UpgradeSet>(kinds.upgradeSets, upgradeSet({ serverGroups: ['group-1'] }));
   const pace = new Pace(() => clock.monotonic(), 1_000);
   const runs = (): UpgradeRun[] => client.all<UpgradeRun>(kinds.upgradeRuns);
+  const set = () => client.get<UpgradeSet>(kinds.upgradeSets, { ...place, name: 'portal' });
+  const lookOnce = async (): Promise<UpgradeSet> => {
+    caches.upgradeSets.replaced(client.all<UpgradeSet>(kinds.upgradeSets), String(clock.now()));
+    caches.upgradeRuns.replaced(runs(), String(clock.now()));
+    caches.decisions.replaced(client.all<Decision>(kinds.decisions), String(clock.now()));
+    await reconcileSet(context, pace, { ...place, name: 'portal' }, new AbortController().signal, silentLogger);
+    return set();
+  };
   return {
     clock,
     client,
     runs,
+    /** Errors that the looks at the cluster before a plan end with, one each. */
+    preflight,
+    set,
     names: () => runs().map(({ metadata }) => metadata.name),
     /** With caches that know everything, again after a conflict. @returns what the set says of it */
     async look(): Promise<string> {
       for (let looks = 0; looks < 3; looks += 1) {
-        caches.upgradeSets.replaced(client.all<UpgradeSet>(kinds.upgradeSets), String(clock.now()));
-        caches.upgradeRuns.replaced(runs(), String(clock.now()));
-        caches.decisions.replaced(client.all<Decision>(kinds.decisions), String(clock.now()));
         try {
-          await reconcileSet(context, pace, { ...place, name: 'portal' }, new AbortController().signal, silentLogger);
+          await lookOnce();
         } catch (error) {
           if (!isConflict(error)) throw error;
         }
       }
-      const set = await client.get<UpgradeSet>(kinds.upgradeSets, { ...place, name: 'portal' });
-      return set.status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? '';
+      return (await set()).status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? '';
     },
+    lookOnce,
     async end(name: string, phase: 'RolledBack' | 'Failed'): Promise<void> {
       const run = await client.get<UpgradeRun>(kinds.upgradeRuns, { ...place, name });
       const finished = formatInstant(clock.now());
@@ -107,6 +124,49 @@ function scene() {
 }
 
 const followed = (run: UpgradeRun | undefined): string | undefined => run?.metadata.annotations?.[followsAnnotation];
+
+describe('a set whose next run cannot be planned', () => {
+  it('design 6: says why, as what it waits for, and plans as soon as it can', async () => {
+    const { look, set, names, preflight } = scene();
+    preflight.push(new RetryError('Conflict', 'checking the cluster before the plan: somebody writes'));
+    await assert.rejects(look(), /somebody writes/);
+    const { status } = await set();
+    assert.deepEqual([status?.phase, status?.blockers?.map(({ type }) => type)], ['Blocked', ['Conflict']]);
+    const said = Object.fromEntries((status?.conditions ?? []).map(({ type, status: is }) => [type, is]));
+    assert.deepEqual([said['Ready'], said['Reconciling'], said['Stalled']], ['False', 'True', 'False']);
+    await look();
+    assert.deepEqual([names(), (await set()).status?.blockers], [['portal-1'], undefined]);
+  });
+
+  it('design 6: what does not pass by itself has stalled it, and is looked at again', async () => {
+    const { look, lookOnce, names, preflight } = scene();
+    preflight.push(new PauseError('RefusedByServer', 'web-1 is invalid; mend it'));
+    const { conditions = [] } = (await lookOnce()).status ?? {};
+    const stalled = conditions.find(({ type }) => type === 'Stalled');
+    assert.deepEqual([stalled?.status, stalled?.reason], ['True', 'RefusedByServer']);
+    await look();
+    assert.deepEqual(names(), ['portal-1']);
+  });
+
+  it('design 6: a set that is as it should be does not say so of what passes', async () => {
+    const { look, set, preflight, client } = scene();
+    const before = await set();
+    const conditions = [
+      {
+        type: 'Ready',
+        status: 'True' as const,
+        reason: 'UpToDate',
+        message: '',
+        lastTransitionTime: formatInstant(at),
+      },
+    ];
+    const status = { observedGeneration: before.metadata.generation ?? 1, phase: 'Completed' as const, conditions };
+    await client.replace<UpgradeSet>(kinds.upgradeSets, { ...before, status }, { subresource: 'status' });
+    preflight.push(new RetryError('ApiUnavailable', 'the API server does not answer'));
+    await assert.rejects(look(), /does not answer/);
+    assert.deepEqual((await set()).status?.conditions, conditions);
+  });
+});
 
 describe('a set whose run has ended', () => {
   it('S-07 S-08 001-124: tries nothing again by itself, and once for a Retry', async () => {
@@ -160,5 +220,41 @@ describe('a set whose run has ended', () => {
     await agree(600);
     await look();
     assert.deepEqual(names(), ['portal-1', 'portal-2']);
+  });
+
+  it('who wants to tell other people asks for nothing new, and a line that is no longer there is no trouble', async () => {
+    const { look, end, names, client } = scene();
+    const edit = (patch: object): Promise<unknown> =>
+      client.mergePatch(kinds.upgradeSets, { ...place, name: 'portal' }, patch);
+    const shown = async (): Promise<string[]> => {
+      const set = await client.get<UpgradeSet>(kinds.upgradeSets, { ...place, name: 'portal' });
+      return (set.status?.conditions ?? []).map(({ type, status }) => `${type} ${status}`);
+    };
+    await edit({ spec: { notify: [{ secret: 'ops-chat' }] } });
+    await look();
+    await end('portal-1', 'Failed');
+    await look();
+    const { status } = await client.get<UpgradeSet>(kinds.upgradeSets, { ...place, name: 'portal' });
+    const said = {
+      status: 'False',
+      reason: 'NotifyFailed',
+      message: 'it is down',
+      lastTransitionTime: formatInstant(at),
+    };
+    const conditions = [...(status?.conditions ?? []), { type: 'Notified', ...said }];
+    await client.mergePatch(
+      kinds.upgradeSets,
+      { ...place, name: 'portal' },
+      { status: { conditions } },
+      { subresource: 'status' },
+    );
+    const before = client.server.writes.length;
+    await look();
+    assert.equal(client.server.writes.length, before, 'what others say of the set is left as it stands');
+    assert.ok((await shown()).includes('Notified False'));
+    await edit({ spec: { notify: null } });
+    await look();
+    assert.deepEqual(names(), ['portal-1']);
+    assert.ok(!(await shown()).includes('Notified False'));
   });
 });

@@ -40,7 +40,7 @@ export const rbacNeeds: readonly RbacNeed[] = [
   { section: 'own', group: 'events.k8s.io', resources: ['events'], verbs: ['create', 'patch'] },
   // Who may decide is asked again, for clusters without the admission policies.
   { section: 'own', group: 'authorization.k8s.io', resources: ['localsubjectaccessreviews'], verbs: ['create'] },
-  // Holds on pods and the deployment log are the operator's own, whoever the set acts as.
+  // Holds on pods, the deployment log and what people were told are the operator's own, whoever the set acts as.
   { section: 'own', group: '', resources: ['configmaps'], verbs: ['create', 'delete', 'patch'] },
   {
     section: 'watch',

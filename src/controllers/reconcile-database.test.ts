@@ -148,6 +148,12 @@ describe('the status of a Database', () => {
     assert.deepEqual(status?.lastBackup, { handle: 'b2', at: '2026-12-05T20:02:00Z', run: 'portal-2' });
   });
 
+  it('001-61: says who attested a backup that people took', async () => {
+    const run = runOf('portal-1', 1, { ...backup('vault/42', 1), 'backup/by': 'ana@example.org' });
+    const { lastBackup } = (await scene([run]).look()) ?? {};
+    assert.deepEqual([lastBackup?.handle, lastBackup?.by], ['vault/42', 'ana@example.org']);
+  });
+
   it('keeps the newest backup when its run is gone', async () => {
     const lastBackup = { handle: 'b2', at: '2026-12-05T20:02:00Z', run: 'portal-2' };
     const status = await scene([runOf('portal-1', 1, backup('b1', 1))], { lastBackup }).look();

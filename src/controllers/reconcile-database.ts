@@ -10,7 +10,7 @@ import type { ReconcileResult } from '../kube/controller.ts';
 import { patchStatus } from '../kube/status.ts';
 import type { ObjectName } from '../kube/types.ts';
 import { isSchemaChanged, mergeHandles } from '../planner/journal.ts';
-import { backupAtKey, backupKey, schemaBeforeKey, schemaNowKey } from '../planner/steps/keys.ts';
+import { backupAtKey, backupByKey, backupKey, schemaBeforeKey, schemaNowKey } from '../planner/steps/keys.ts';
 import type { Problem } from '../planner/validate.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { readyConditions } from './conditions.ts';
@@ -95,7 +95,9 @@ function lastBackupOf(
     (run.status?.steps ?? []).flatMap(({ handles = {} }) => {
       const handle = handles[backupKey];
       const at = handles[backupAtKey];
-      return handle === undefined || at === undefined ? [] : [{ handle, at, run: run.metadata.name }];
+      const by = handles[backupByKey];
+      if (handle === undefined || at === undefined) return [];
+      return [{ handle, at, run: run.metadata.name, ...(by === undefined ? {} : { by }) }];
     }),
   );
   const known = before?.lastBackup === undefined ? [] : [before.lastBackup];

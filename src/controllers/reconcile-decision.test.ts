@@ -58,6 +58,15 @@ function withPolicy(approvals: Partial<Approvals>, status: Partial<UpgradeRunSta
   return { ...run, spec: { ...run.spec, policy: { ...policy, approvals: { ...defaults, ...approvals } } } };
 }
 
+/** A run in which people take the backup. */
+function askingPeople(steps: UpgradeRunStatus['steps'], approvals: Partial<Approvals> = {}): UpgradeRun {
+  const run = withPolicy(approvals, { steps });
+  const row = { id: 'backup-last', number: '5a', title: 'People back up the database', requires: [] };
+  const times = { timeout: '1h', estimate: '30m' };
+  const asked = { ...row, ...times, action: 'BackupDatabase', actor: 'Customer' } as const;
+  return { ...run, spec: { ...run.spec, steps: [...run.spec.steps, asked] } };
+}
+
 const listed = [
   { check: 'Contacts', verdict: 'Fail', severity: 'Hold', remedy: 'name a Lead in spec.contacts', waivable: true },
   { check: 'Channel', verdict: 'Unknown', severity: 'Hold', waivable: true },
@@ -320,6 +329,7 @@ describe('four eyes', () => {
     'the approval of the start': [{ choice: 'Approve' }, false],
     'the result of a joint step': [{ choice: 'Approve', step: 'g1-others' }, true],
     'what was seen': [{ choice: 'Attest', check: 'Channel' }, true],
+    'what people have done': [{ choice: 'Attest', step: 'backup-last', evidence: 'vault/42' }, true],
     'going on': [{ choice: 'Resume' }, true],
     'another try': [{ choice: 'Retry' }, true],
   };
@@ -505,6 +515,36 @@ describe('what a decision is about', () => {
       withPolicy({}),
       { choice: 'Attest', check: 'Contacts' },
       "Void: Contacts is not a matter of a person's word: name a Lead in spec.contacts, or waive it",
+    ],
+    '001-61: the backup that a step asks people for': [
+      askingPeople([at1('backup-last', 'Running')]),
+      { choice: 'Attest', step: 'backup-last', evidence: 'vault/42' },
+      'Accepted: first valid decision',
+    ],
+    '001-61: the backup before it is asked for': [
+      askingPeople([]),
+      { choice: 'Attest', step: 'backup-last', evidence: 'vault/42' },
+      'Pending: step backup-last has not begun: Attest waits for its question',
+    ],
+    '001-61: a backup taken before the last server had stopped': [
+      askingPeople([at1('backup-last', 'Running', { started: at('20:16:00') })]),
+      { choice: 'Attest', step: 'backup-last', evidence: 'vault/42' },
+      'Void: it was given before step backup-last began: do what it asks for, then decide again',
+    ],
+    '001-61: a backup that was attested already': [
+      askingPeople([at1('backup-last', 'Succeeded')]),
+      { choice: 'Attest', step: 'backup-last', evidence: 'vault/42' },
+      'Void: step backup-last is over',
+    ],
+    '001-61: a step that people do nothing in': [
+      askingPeople([at1('g1-stop', 'Running')]),
+      { choice: 'Attest', step: 'g1-stop', evidence: 'vault/42' },
+      'Void: step g1-stop of run portal-1 asks people for nothing: name backup-last; for a check name it in spec.check',
+    ],
+    '001-61: what people do is not approved': [
+      askingPeople([at1('backup-last', 'Running')]),
+      { choice: 'Approve', step: 'backup-last' },
+      'Void: step backup-last is done by people: decide Attest, with a reference as evidence',
     ],
     'A-13: the backup before a Major cannot be waived': [
       mandatoryBackup(),
@@ -860,6 +900,16 @@ describe('approvals expire', () => {
     'a rollback that began': [{ choice: 'Rollback', method: 'Snapshots' }, { phase: 'RollingBack' }],
     'an abort': [{ choice: 'Abort' }, {}],
   };
+  it('S-35 001-61: a backup that was attested does not: the run goes on with its reference', async () => {
+    const made = scene(askingPeople([at1('backup-last', 'Running')], { expireAfter: '6m' }));
+    const word = made.decide({ choice: 'Attest', step: 'backup-last', evidence: 'vault/42' });
+    assert.equal((await made.look(word)).phase, 'Accepted');
+    const handles = { [`heard/${word}`]: 'uid-portal-1/backup-last/1' };
+    made.change({ steps: [at1('backup-last', 'Running', { handles })] });
+    await made.clock.advance(3_600_000);
+    assert.equal((await made.look(word)).phase, 'Accepted');
+  });
+
   for (const [name, [spec, status]] of Object.entries(kept)) {
     it(`S-35: ${name} does not: it was acted on`, async () => {
       const made = scene(withPolicy({ start: 'Required', expireAfter: '6m' }));

@@ -11,6 +11,7 @@ import type { ObjectName } from '../kube/types.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { readyConditions } from './conditions.ts';
 import { isProductRequired } from './catalogue-watch.ts';
+import { findAnswered, type AnsweredComponents } from '../status/answered-components.ts';
 import { findLastKnownGood } from '../status/last-known-good.ts';
 import type { ControllerContext } from './context.ts';
 import { runsOn } from './facts.ts';
@@ -51,17 +52,20 @@ async function groupStatus(
     .list(namespace)
     .map(decodePackage)
     .filter((candidate) => group.spec.product === undefined || candidate.spec.product === group.spec.product);
-  const servers = group.spec.servers.map((server) =>
-    serverStatus(server, known, workloads.get(`${server.workload.kind}/${server.workload.name}`)),
-  );
+  const runs = context.caches.upgradeRuns.list(namespace);
+  const servers = group.spec.servers.map((server) => {
+    const now = serverStatus(server, known, workloads.get(`${server.workload.kind}/${server.workload.name}`));
+    const before = group.status?.servers?.find(({ name }) => name === server.name);
+    return withAnswers(now, before, findAnswered(runs, group.metadata.name, server.name));
+  });
   const versions = [...new Set(servers.map((server) => server.version ?? ''))].toSorted();
   const [version = '', ...others] = versions;
-  const runs = others.length === 0 ? version : '';
+  const same = others.length === 0 ? version : '';
   const lock = group.status?.lock;
   const ready = missing.length === 0;
   const message = ready ? sayVersions(versions) : `not there: ${missing.join(', ')}`;
   const reason = ready ? 'UpToDate' : 'ReferenceNotFound';
-  const good = findLastKnownGood(context.caches.upgradeRuns.list(namespace), group.metadata.name);
+  const good = findLastKnownGood(runs, group.metadata.name);
   return {
     ...group.status,
     ...(good === undefined ? {} : { lastKnownGood: good }),
@@ -72,7 +76,7 @@ async function groupStatus(
       formatInstant(context.now()),
     ),
     phase: lock !== undefined ? 'Upgrading' : ready ? 'Ready' : 'Degraded',
-    version: runs,
+    version: same,
     servers,
   };
 }
@@ -133,6 +137,33 @@ function serverStatus(server: Server, known: readonly Package[], seen: SeenWorkl
     ...(components === undefined ? {} : { components }),
     state,
   };
+}
+
+/** What it told of the release it runs goes before what the Package says (001-34). */
+function withAnswers(
+  now: ServerStatus,
+  before: ServerStatus | undefined,
+  told: AnsweredComponents | 'changed' | undefined,
+): ServerStatus {
+  if (told === 'changed') return now;
+  const ofThis = told?.release === now.version ? told : undefined;
+  const kept = told === undefined ? answersBefore(now, before) : ofThis;
+  if (kept === undefined) return now;
+  const { versions, run, at } = kept;
+  const components = Object.keys(versions).toSorted();
+  return { ...now, components: { ...now.components, ...versions }, answered: { components, run, at } };
+}
+
+/** The run that asked may be gone; its answers hold while the same Package runs. */
+function answersBefore(
+  now: ServerStatus,
+  before: ServerStatus | undefined,
+): Omit<AnsweredComponents, 'release'> | undefined {
+  const { answered, components = {}, version, package: name } = before ?? {};
+  if (answered === undefined || version === undefined) return undefined;
+  if (version !== now.version || name !== now.package) return undefined;
+  const versions = Object.fromEntries(answered.components.map((component) => [component, components[component] ?? '']));
+  return { versions, run: answered.run, at: answered.at };
 }
 
 function serverState(seen: SeenWorkload | undefined): ServerStatus['state'] {

@@ -1,5 +1,6 @@
 /** Turns a set into at most one run at a time, and shows what becomes of it. */
 import { canonicalJson } from '../shared/json.ts';
+import { findCondition } from '../api/conditions.ts';
 import { decodeServerGroup, decodeUpgradeRun, decodeUpgradeSet } from '../api/decode.ts';
 import { upgradeRuns, upgradeSets } from '../api/resources.ts';
 import type { UpgradeRun } from '../api/upgrade-run.ts';
@@ -14,7 +15,7 @@ import type { ObjectName, Resource } from '../kube/types.ts';
 import { decideFollowUp, followsAnnotation } from '../planner/follow-up.ts';
 import { computeRun, type PlanInput } from '../planner/plan.ts';
 import { findProblems } from '../planner/validate.ts';
-import { TerminalError } from '../shared/errors.ts';
+import { PauseError, RetryError, TerminalError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { isEnded } from '../status/summarize-run.ts';
 import { summarizeSet, type SetState } from '../status/summarize-set.ts';
@@ -49,7 +50,7 @@ export async function reconcileSet(
   const set = decodeUpgradeSet(cached);
   const runs = runsOf(context, set);
   if (set.metadata.deletionTimestamp !== undefined) return finalize(context, set, runs);
-  const state = await findState(context, set, runs, signal, logger);
+  const state = await findState(context, set, runs, signal, logger).catch((error: unknown) => hinderedBy(error, set));
   const available = findOffer(context.caches, set);
   const status = {
     ...summarizeSet(set, state, runs, context.now()),
@@ -60,14 +61,24 @@ export async function reconcileSet(
     if (waitMs > 0) return { kind: 'requeue', afterMs: waitMs };
   }
   await patchStatus(context.client, sets, set, status, { signal });
+  if (state.kind === 'hindered' && state.error instanceof RetryError) throw state.error;
   await pruneHistory(context, set, runs);
   // The run just made may not be in the cache yet: it is asked for by itself.
   const isAtRest = [...runs, ...(state.kind === 'run' ? [state.run] : [])].every((run) => isEnded(run.status?.phase));
   if (isAtRest && runs.length > 0 && set.metadata.finalizers?.includes(finalizer) === true)
     await removeFinalizer(context.client, sets, set, finalizer, { signal });
-  return state.kind === 'problems' || state.kind === 'blocked'
+  return state.kind === 'problems' || state.kind === 'blocked' || state.kind === 'hindered'
     ? { kind: 'requeue', afterMs: recheckMs }
     : { kind: 'settled' };
+}
+
+/** Said in the status. @throws what passes by itself, of a set that is as it should be */
+function hinderedBy(error: unknown, { metadata, status }: UpgradeSet): SetState {
+  const isReady = findCondition(status?.conditions, 'Ready')?.status === 'True';
+  const isWell = isReady && status?.observedGeneration === metadata.generation;
+  if (error instanceof PauseError || error instanceof TerminalError || (error instanceof RetryError && !isWell))
+    return { kind: 'hindered', error };
+  throw error;
 }
 
 function isUnderWay(state: SetState): boolean {
@@ -188,6 +199,7 @@ function askedBy(set: UpgradeSet): string {
     finalizeTimeout: _finalizeTimeout,
     schedule: _schedule,
     contacts: _contacts,
+    notify: _notify,
     ...asked
   } = set.spec;
   return sha256(canonicalJson(asked)).slice('sha256:'.length, 'sha256:'.length + 16);

@@ -6,15 +6,16 @@ import type { ServerGroup } from '../api/server-group.ts';
 import { services } from '../kube/resources.ts';
 import type { KubeClient } from '../kube/types.ts';
 import type { MemberRef, WorkloadRef } from '../planner/effects.ts';
-import { variableNames } from '../api/variables.ts';
+import { setFromOutside } from '../planner/declared/probes.ts';
 import { imagesFor } from '../planner/plan.ts';
+import { findPoolAliases } from '../planner/pool-label.ts';
 import type { Problem } from '../planner/validate.ts';
 import type { Clock } from '../shared/clock.ts';
 import { call, userClient } from './access.ts';
 import type { PoolDriver, RunContext } from './contract.ts';
 import { findDatabaseProblems } from './databases/preflight.ts';
 import { type Workload, findWorkload } from './pods.ts';
-import { type PoolScene, checkAliases, checkOneLabel, checkPool } from './pools/preflight.ts';
+import { type PoolScene, checkOneLabel, checkPool } from './pools/preflight.ts';
 import { type SnapshotScene, checkSnapshots } from './snapshots/preflight.ts';
 import { findHookProblems } from './checks/hook-preflight.ts';
 import { findRebootProblems } from './workloads/reboot-preflight.ts';
@@ -73,12 +74,12 @@ export async function findLiveProblems(
       input.groups.map((group) => storageOf(options.client, input.context, group, members, signal)),
     );
     const owners = await Promise.all(members.map((member) => checkOwners(as, member, input.package, signal)));
-    // Variables nobody sets are the planner's to find; everything a suite names counts as set here.
+    // Variables nobody sets at all are the planner's to find.
     const suites = input.suites.map((suite) =>
       findProbeProblems(
         {
           suite,
-          known: variableNames(JSON.stringify(suite.spec)),
+          known: setFromOutside(suite, input.groups),
           client: options.client,
           clock: options.clock,
           context: input.context,
@@ -95,7 +96,7 @@ export async function findLiveProblems(
       ),
       ...checkSharedClaims(members),
       ...owners.flat(),
-      ...checkAliases(input.pools),
+      ...findPoolAliases(input.pools),
       ...scenes.flatMap(checkPool),
       ...checkOneLabel(scenes),
       ...(await Promise.all(suites)).flat(),

@@ -26,7 +26,7 @@ export function begin(entries: readonly StepEntry[], id: string, runUID: string,
     if (entry.state !== 'Pending') return entry;
     assertTransition(id, entry.state, 'Running');
     const attempt = entry.attempt + 1;
-    const { finished: _finished, consumed: _consumed, reason: _reason, ...rest } = entry;
+    const { finished: _finished, consumed: _consumed, reason: _reason, components: _components, ...rest } = entry;
     return {
       ...rest,
       state: 'Running',
@@ -58,7 +58,7 @@ export function advance(
   consumedMs: number,
 ): StepEntry[] {
   let next = [...entries];
-  for (const { id, state, reason, message, record } of changes) {
+  for (const { id, state, reason, message, record, components } of changes) {
     if (state !== 'Pending' && state !== 'Skipped') next = begin(next, id, runUID, now);
     next = [...note(next, id, record)];
     if (state === 'Running') continue;
@@ -67,7 +67,15 @@ export function advance(
       const { reason: _reason, ...rest } = entry;
       const words = { message: message.slice(0, maxMessage), ...(reason === undefined ? {} : { reason }) };
       if (state === 'Pending') return { ...rest, ...words, state };
-      return { ...rest, ...words, state, finished: formatInstant(now), consumed: formatDuration(consumedMs) };
+      const answered = components === undefined ? {} : { components: [...components] };
+      return {
+        ...rest,
+        ...words,
+        ...answered,
+        state,
+        finished: formatInstant(now),
+        consumed: formatDuration(consumedMs),
+      };
     });
   }
   return next;

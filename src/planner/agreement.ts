@@ -1,5 +1,6 @@
 /** Whether those who have to agree have done so: one person for each role, and no person twice. */
 import type { Choice } from '../api/upgrade-run.ts';
+import { formatInstant } from '../shared/instant.ts';
 import type { Role } from './approvals.ts';
 import { approvedKey, heardKey } from './steps/keys.ts';
 import type { StepContext, StepVerdict, ValidDecision } from './verdict.ts';
@@ -32,6 +33,14 @@ export function agreementOf(context: StepContext, roles: readonly Role[], words:
   const missing = roles.filter((role) => !given.has(role));
   const said = [...given].map(([role, by]) => named(by, role)).join(' and ');
   return missing.length === 0 ? { kind: 'agreed', given: said } : { kind: 'missing', roles: missing, given: said };
+}
+
+/** Only a word given since this attempt began is about it. */
+export function wordsOn({ decisions, step, entry }: StepContext, choice: 'Approve' | 'Attest'): ValidDecision[] {
+  const since = entry.started ?? '';
+  return decisions.filter(
+    (word) => word.choice === choice && word.step === step.id && formatInstant(word.createdAt + 999) >= since,
+  );
 }
 
 /** A refusal that made an earlier attempt fail has been answered by whoever resumed. */

@@ -123,7 +123,8 @@ function databaseChoice(input: Journalled): Choice {
   const since = databaseAtStake(input);
   const { database } = input.run.spec;
   const backup = mergeHandles(input.run.spec, input.entries)[backupKey];
-  const how = backup === undefined ? 'after you have put the schema back by hand' : `from ${backup}`;
+  const by = database?.spec.restore === undefined ? 'by people from' : 'from';
+  const how = backup === undefined ? 'after you have put the schema back by hand' : `${by} ${backup}`;
   const volumes = groupsAtStake(input).map(({ group, since: at }) => `writes to volumes of ${group} since ${at}`);
   const lost = since === undefined ? [] : [`writes to the database since ${since}`, ...volumes];
   const restored = volumes.length === 0 ? '' : ', and volumes go back to their snapshots';

@@ -3,7 +3,7 @@ import type { Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { parseDuration } from '../shared/duration.ts';
 import { journalOf, mergeHandles } from './journal.ts';
-import type { Move } from './move.ts';
+import type { Move, StepChange } from './move.ts';
 import type { Observed } from './observed.ts';
 import type { StepContext, StepVerdict, ValidDecision } from './verdict.ts';
 
@@ -59,7 +59,10 @@ export function contextOf(input: DecideInput, current: { step: Step; entry: Step
 export function toMove(step: Step, verdict: StepVerdict): Move {
   switch (verdict.kind) {
     case 'done':
-      return { kind: 'advance', changes: [{ id: step.id, state: 'Succeeded', message: verdict.message }] };
+      return {
+        kind: 'advance',
+        changes: [{ id: step.id, state: 'Succeeded', message: verdict.message, ...answeredIn(verdict) }],
+      };
     case 'skip':
       return {
         kind: 'advance',
@@ -68,11 +71,17 @@ export function toMove(step: Step, verdict: StepVerdict): Move {
     case 'failed':
       return {
         kind: 'advance',
-        changes: [{ id: step.id, state: 'Failed', reason: verdict.reason, message: verdict.message }],
+        changes: [
+          { id: step.id, state: 'Failed', reason: verdict.reason, message: verdict.message, ...answeredIn(verdict) },
+        ],
       };
     case 'act':
     case 'record':
     case 'wait':
       return { ...verdict, step: step.id };
   }
+}
+
+function answeredIn({ components }: Pick<StepChange, 'components'>): Pick<StepChange, 'components'> {
+  return components === undefined ? {} : { components };
 }

@@ -36,11 +36,13 @@ export interface ProbeRequest {
   readonly parameters: Readonly<Record<string, string>>;
   /** Isolated: every pod of these workloads is connected to in turn. Empty for the pool. */
   readonly workloads: readonly WorkloadRef[];
+  /** Versions that components must answer; one that no probe asks for is not compared. Default: none is. */
+  readonly components?: Readonly<Record<string, string>>;
   /** A probe that does not pass does not end the suite: every one of them is wanted. */
   readonly whole?: true;
 }
 
-/** One question of the preflight about the world. Those of `CheckJob` take Jobs, the others only a look. */
+/** One question of the preflight about the world. Those of `CheckJob` take Jobs or a message, the others only a look. */
 export type CheckRequest = { readonly id: string } & (CheckLook | CheckJob | HookJob);
 
 export type CheckLook =
@@ -70,7 +72,9 @@ export type CheckJob =
       readonly className: string;
       readonly workloads: readonly WorkloadRef[];
       readonly image: string;
-    };
+    }
+  /** Does a message get through over the line that the Secret describes? */
+  | { readonly kind: 'Channel'; readonly secret: string; readonly text: string };
 
 /** A Job of the user's for one server, at a place of the run: runs at most once under its id, and passes when it succeeds. */
 export interface HookJob {

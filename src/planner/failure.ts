@@ -1,23 +1,23 @@
 /** What follows a failed step or a wish to end: first those who can serve, then the way back, then a person. */
 import type { Choice, RunGroup, Step, StepEntry } from '../api/upgrade-run.ts';
-import { formatInstant, parseInstant } from '../shared/instant.ts';
+import { formatInstant } from '../shared/instant.ts';
 import { offerRebuild } from './rebuild.ts';
 import { evaluateCleanup } from './steps/cleanup.ts';
 import { choicesAfterRollback, waysBack } from './choices.ts';
-import { hasBegun, isIntact, journalOf, mergeHandles, recordOf, type GroupRecord } from './journal.ts';
-import { noteLeftOut } from './left-out.ts';
-import { isHeldBack, membersOf, seeMembers } from './members.ts';
+import { hasBegun, journalOf, mergeHandles, recordOf, type GroupRecord } from './journal.ts';
+import { noteLeftOut, returnBeforeEnd, returnIntact } from './left-out.ts';
 import { contextOf, toMove, type DecideInput } from './decision.ts';
 import type { Move, RollbackMethod, RollbackOrder } from './move.ts';
 import { nextLeftover } from './preflight/leftovers.ts';
 import { ask } from './question.ts';
 import { automaticData, databaseAtStake, lacksBackup, needsDataChoice } from './stake.ts';
-import { drainedKey, restartKey, resumedKey, nextFact } from './steps/keys.ts';
-import type { ValidDecision } from './verdict.ts';
+import { overriddenCheck, overrideOf } from './preflight/waivers.ts';
+import { nextFact, restartKey, resumedKey, startApprovedKey } from './steps/keys.ts';
+import { listSome, type ValidDecision } from './verdict.ts';
 import { whyNoRestart } from './window.ts';
 
-/** How long a pool is asked to take the intact back before the run goes on without them. */
-const returnMs = 5 * 60_000;
+/** Of what is said of words that are void; each may be long. */
+const maxVoid = 512;
 
 type Current = { step: Step; entry: StepEntry };
 
@@ -29,8 +29,7 @@ export function decideAfterFailure(input: DecideInput, current: Current): Move {
     return { kind: 'await', reason: 'JournalLost', message: current.entry.message ?? '', choices };
   }
   if (input.run.spec.purpose !== 'Upgrade') return decideFailedRollback(input, current);
-  const isLate = input.now >= parseInstant(current.entry.finished ?? formatInstant(input.now)) + returnMs;
-  return (isLate ? noteLeftOut(input) : putBackIntact(input, current)) ?? wayBack(input, current);
+  return returnIntact(input, current, current.entry.finished) ?? wayBack(input, current);
 }
 
 function wayBack(input: DecideInput, current: Current): Move {
@@ -136,7 +135,7 @@ export function decideEnding(input: DecideInput, current: Current): Move | undef
       input,
       input.intent.end === 'Supersede' ? 'Superseded' : 'Cancelled',
       reason,
-      'ended before anything was touched',
+      `ended before anything was touched${voidWords(input)}`,
     );
   if (current.step.action === 'Cleanup') return undefined;
   if (input.intent.end === 'Supersede')
@@ -145,7 +144,7 @@ export function decideEnding(input: DecideInput, current: Current): Move | undef
       current,
       touched.map(({ record }) => record),
     );
-  const back = putBackIntact(input, current);
+  const back = returnBeforeEnd(input, current);
   if (back !== undefined) return back;
   if (touched.every(({ record }) => record.fate === 'Drained'))
     return endRun(input, 'Cancelled', reason, 'ended before anything was changed');
@@ -175,33 +174,22 @@ export function decideEnding(input: DecideInput, current: Current): Move | undef
   };
 }
 
+/** What people said of a plan is void with it; the run that takes its place asks anew. */
+function voidWords({ run, entries, intent }: DecideInput): string {
+  if (intent.end !== 'Supersede') return '';
+  const handles = mergeHandles(run.spec, entries);
+  const checks = Object.keys(handles).flatMap((key) => overriddenCheck(key) ?? []);
+  const words = checks.map((check) => `${check} by ${overrideOf(handles, check)?.by ?? 'somebody'}`);
+  const start = handles[startApprovedKey];
+  const all = [...words, ...(start === undefined ? [] : [`the start by ${start}`])];
+  if (all.length === 0) return '';
+  return `; the plan has changed, so what was decided of it is void: ${listSome(all)}`.slice(0, maxVoid);
+}
+
 /** Between two groups, with everybody in the pool and nothing half done. */
 function supersede(input: DecideInput, current: Current, records: readonly GroupRecord[]): Move | undefined {
   const between = current.entry.state === 'Pending' && records.every((record) => !record.out);
   return between ? endRun(input, 'Superseded', 'Superseded', 'another package is asked for') : undefined;
-}
-
-/**
- * Drained but otherwise intact groups serve again at once, before anybody is asked (A-14): an old one that was only
- * drained, or a new one that had passed its tests and was out for another's.
- */
-function putBackIntact(input: DecideInput, current: Current): Move | undefined {
-  for (const { group, record } of recordsOf(input)) {
-    const intact = record.out && isIntact(record);
-    if (!intact) continue;
-    const handles = mergeHandles(input.run.spec, input.entries);
-    const ours = membersOf(group).filter((member) => handles[drainedKey(member)] === 'ours');
-    const { seen } = seeMembers(input.observed, ours);
-    const away = seen.find(
-      (member) =>
-        isHeldBack(input.run.spec, member) || member.seen.state === 'Drained' || member.seen.state === 'Draining',
-    );
-    if (away !== undefined && away.seen.foreign === '') {
-      const because = `${group.name} is intact and serves again, because ${current.step.title} ended`;
-      return { kind: 'act', step: current.step.id, effect: { kind: 'ServeMember', member: away.ref }, because };
-    }
-  }
-  return undefined;
 }
 
 function recordsOf(input: DecideInput): { group: RunGroup; record: GroupRecord }[] {

@@ -46,7 +46,15 @@ function contextOf({
     // Nothing of the world is looked at: people are asked.
     observed: {} as unknown as Observed,
     decisions: words.map((word, index) => ({
-      ...{ name: `word-${index}`, choice: 'Approve', approved: true, reason: 'seen', method: '', data: undefined },
+      ...{
+        name: `word-${index}`,
+        choice: 'Approve',
+        approved: true,
+        reason: 'seen',
+        evidence: '',
+        method: '',
+        data: undefined,
+      },
       ...{ check: '', step: id, group: '', server: '', as: '', createdAt: began + 60_000 },
       ...word,
     })),

@@ -3,8 +3,7 @@
  * together. Source: 001-26, 001-96, 001-115.
  */
 import type { Step, StepEntry } from '../api/upgrade-run.ts';
-import { formatInstant } from '../shared/instant.ts';
-import { agreementOf, askFor, choicesOf, noteRefusal, noteWord } from './agreement.ts';
+import { agreementOf, askFor, choicesOf, noteRefusal, noteWord, wordsOn } from './agreement.ts';
 import { mustApproveStart, rolesFor } from './approvals.ts';
 import type { DecideInput } from './decision.ts';
 import { endRun } from './failure.ts';
@@ -21,7 +20,7 @@ export function confirmJoint(context: StepContext, verdict: StepVerdict): StepVe
   if (verdict.kind !== 'done' || step.action !== 'Probe') return verdict;
   const roles = rolesFor(run.spec, step);
   if (roles.length === 0) return verdict;
-  const agreement = agreementOf(context, roles, wordsOn(context));
+  const agreement = agreementOf(context, roles, wordsOn(context, 'Approve'));
   switch (agreement.kind) {
     case 'refused': {
       const { word } = agreement;
@@ -45,14 +44,6 @@ export function confirmJoint(context: StepContext, verdict: StepVerdict): StepVe
       };
     }
   }
-}
-
-/** Only a word given since this attempt began is about its result. */
-function wordsOn({ decisions, step, entry }: StepContext): ValidDecision[] {
-  const since = entry.started ?? '';
-  return decisions.filter(
-    (word) => word.choice === 'Approve' && word.step === step.id && formatInstant(word.createdAt + 999) >= since,
-  );
 }
 
 /** The start may need a word, once nothing else holds it and before anything is touched; undefined: go on. */

@@ -6,16 +6,26 @@ export type Handles = Readonly<Record<string, string>>;
 
 /** Steps with their entries, in plan order; a step without an entry is pending. */
 export function journalOf(spec: UpgradeRunSpec, entries: readonly StepEntry[]): { step: Step; entry: StepEntry }[] {
-  const byId = new Map(entries.map((entry) => [entry.id, entry]));
-  return spec.steps.map((step) => ({
+  const { steps } = spec;
+  // Asked many times a pass, and nearly always of entries in the order of the plan.
+  const inOrder = entries.every(({ id }, index) => id === steps[index]?.id);
+  const byId = inOrder ? undefined : new Map(entries.map((entry) => [entry.id, entry]));
+  return steps.map((step, index) => ({
     step,
-    entry: byId.get(step.id) ?? { id: step.id, state: 'Pending', attempt: 0, operation: '' },
+    entry: (byId === undefined ? entries[index] : byId.get(step.id)) ?? {
+      id: step.id,
+      state: 'Pending',
+      attempt: 0,
+      operation: '',
+    },
   }));
 }
 
 /** Everything written down so far; later steps win over earlier ones, the journal over the plan. */
 export function mergeHandles(spec: UpgradeRunSpec, entries: readonly StepEntry[]): Handles {
-  return Object.assign({}, spec.handles, ...entries.map((entry) => entry.handles ?? {})) as Handles;
+  const merged: Record<string, string> = { ...spec.handles };
+  for (const { handles } of entries) if (handles !== undefined) Object.assign(merged, handles);
+  return merged;
 }
 
 /** Was a migration begun that no restore has taken back since? Whatever became of it, old code must not meet it. */

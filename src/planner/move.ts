@@ -1,4 +1,4 @@
-import type { Choice, RunPhase, StepState } from '../api/upgrade-run.ts';
+import type { Answered, Choice, RunPhase, StepState } from '../api/upgrade-run.ts';
 import type { Effect } from './effects.ts';
 import type { PreflightReport } from './preflight/report.ts';
 import type { BlockerSubject, HeldEffect } from './verdict.ts';
@@ -13,6 +13,8 @@ export interface StepChange {
   readonly reason?: string;
   readonly message: string;
   readonly record?: Readonly<Record<string, string>>;
+  /** Of a test in isolation: what each server told of its components. */
+  readonly components?: readonly Answered[];
 }
 
 /** What a rollback run is to do. */

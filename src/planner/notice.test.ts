@@ -24,6 +24,14 @@ describe('the notice for users', () => {
         text: 'The service is at risk, with limited capability, for about 40 minutes. It is down for about 15 minutes of them, from about 5 minutes after the start.',
       },
     ],
+    '001-61 001-28: 2+2 servers, a Major whose database people back up': [
+      { type: 'Major', servers: 4, loadBalanced: true, byPeopleMs: 1_770_000 },
+      {
+        atRisk: '22:00-23:09',
+        downtime: '22:05-22:49',
+        text: 'The service is at risk, with limited capability, for about 70 minutes. It is down for about 45 minutes of them, from about 5 minutes after the start.',
+      },
+    ],
     '001-30 001-32: 3+3 servers, a Minor, without a line on downtime': [
       { type: 'Minor', servers: 6, loadBalanced: true },
       { atRisk: '22:00-23:00', text: 'The service is at risk, with limited capability, for about 60 minutes.' },

@@ -1,6 +1,8 @@
 /** What the users of a service are told before it is upgraded (001-27 … 001-32): the vendor's figures and words. */
 import type { UpgradeType } from '../api/package.ts';
 import type { UpgradeRunSpec } from '../api/upgrade-run.ts';
+import { parseDuration } from '../shared/duration.ts';
+import { isByPeople } from './steps/by-people.ts';
 
 /** Announced time at risk, for each server (001-27, 001-30). */
 const atRiskPerServerMs = 10 * 60_000;
@@ -13,6 +15,8 @@ export interface NoticeInput {
   readonly servers: number;
   /** Two servers of each service in pools that check health. */
   readonly loadBalanced: boolean;
+  /** How long people take in the downtime, beside what is done by itself. Default 0. */
+  readonly byPeopleMs?: number;
 }
 
 export interface Notice {
@@ -23,8 +27,9 @@ export interface Notice {
   readonly downtime?: { readonly afterMs: number; readonly lengthMs: number };
 }
 
-export function computeNotice({ type, servers, loadBalanced }: NoticeInput): Notice {
-  const atRiskMs = servers * atRiskPerServerMs;
+export function computeNotice({ type, servers, loadBalanced, byPeopleMs = 0 }: NoticeInput): Notice {
+  const atRiskMs = servers * atRiskPerServerMs + byPeopleMs;
+  const lengthMs = downtimeMs + byPeopleMs;
   const all = minutes(atRiskMs);
   if (type === 'Minor') {
     return {
@@ -42,21 +47,27 @@ export function computeNotice({ type, servers, loadBalanced }: NoticeInput): Not
     };
   }
   return {
-    text: `The service is at risk, with limited capability, for about ${all}. It is down for about ${minutes(downtimeMs)} of them, from about ${minutes(downtimeAfterMs)} after the start.`,
+    text: `The service is at risk, with limited capability, for about ${all}. It is down for about ${minutes(lengthMs)} of them, from about ${minutes(downtimeAfterMs)} after the start.`,
     atRiskMs,
-    downtime: { afterMs: downtimeAfterMs, lengthMs: downtimeMs },
+    downtime: { afterMs: downtimeAfterMs, lengthMs },
   };
 }
 
 /** The notice of a run, from what its plan rests on. */
-export function noticeOf({ procedure, groups, facts }: Pick<UpgradeRunSpec, 'procedure' | 'groups' | 'facts'>): Notice {
+export function noticeOf({
+  procedure,
+  groups,
+  facts,
+  steps,
+}: Pick<UpgradeRunSpec, 'procedure' | 'groups' | 'facts' | 'steps'>): Notice {
   return computeNotice({
     type: procedure === 'downtime' ? 'Major' : 'Minor',
     servers: groups.reduce((sum, group) => sum + group.servers.length, 0),
     loadBalanced: facts['loadBalanced'] === 'Yes',
+    byPeopleMs: steps.reduce((sum, step) => sum + (isByPeople(step) ? parseDuration(step.estimate) : 0), 0),
   });
 }
 
 function minutes(ms: number): string {
-  return `${ms / 60_000} minutes`;
+  return `${Math.ceil(ms / 60_000)} minutes`;
 }

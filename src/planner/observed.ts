@@ -120,6 +120,8 @@ export interface ProbeObservation {
   readonly message: string;
   /** One per probe of the suite, in order. */
   readonly results: readonly { readonly probe: string; readonly state: ProbeState; readonly message: string }[];
+  /** Versions by component, as last answered: what the release tells of itself, whatever was wanted. Absent: none yet. */
+  readonly components?: Readonly<Record<string, string>>;
 }
 
 export interface DatabaseJobObservation {

@@ -7,7 +7,6 @@ import type { ServerGroup } from '../api/server-group.ts';
 import type { RunGroup, RunPool, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import { runFormat } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
-import { expand } from '../api/variables.ts';
 import type { PastRun } from './journal.ts';
 import type { RollbackOrder } from './move.ts';
 import { preflightOf } from './preflight/gate.ts';
@@ -17,6 +16,7 @@ import { computeRolling } from './procedures/rolling.ts';
 import type { Installed } from './prerequisites.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { canonicalJson } from '../shared/json.ts';
+import { changesOf } from './settings.ts';
 import { originKey, previousUIDKey, nextFact } from './steps/keys.ts';
 import { windowWarning } from './window.ts';
 import { describeUnevenRoles, whyUnbalanced } from './topology.ts';
@@ -40,6 +40,8 @@ export interface PlanInput {
   readonly fromPackage: string;
   /** Version each group runs, by its name; groups differ after a run that was superseded. Default: `from`. */
   readonly versions?: ReadonlyMap<string, string>;
+  /** Package each group runs, by its name; a group is left out where no Package has its images. Default: none is known. */
+  readonly installedPackages?: ReadonlyMap<string, Package>;
   /** Pools that cannot keep started members from their users. */
   readonly cannotHold: readonly string[];
   /** Number of members each pool has, ours and others. */
@@ -65,6 +67,7 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
   const steps = (isMajor ? computeDowntime : computeRolling)({
     groups,
     to: input.package.spec.version,
+    components: input.package.spec.components,
     canHold,
     loadBalanced: unbalanced === '',
     database:
@@ -72,6 +75,7 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
         ? undefined
         : {
             backup: database.spec.backup !== undefined,
+            ...(database.spec.backup?.takenBy === undefined ? {} : { takenBy: database.spec.backup }),
             migrate: database.spec.migrate !== undefined,
             readOnly: database.spec.readOnly !== undefined,
           },
@@ -93,6 +97,7 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
     to: {
       version: input.package.spec.version,
       ...(input.package.spec.schema === undefined ? {} : { schema: input.package.spec.schema.version }),
+      ...(input.package.spec.components === undefined ? {} : { components: input.package.spec.components }),
     },
     facts: {
       loadBalanced: unbalanced === '' ? 'Yes' : 'No',
@@ -108,6 +113,7 @@ export function computeRun(input: PlanInput, hash: Hash): UpgradeRunSpec {
       ...(spec.schedule === undefined ? {} : { schedule: spec.schedule }),
       ...(spec.preflight === undefined ? {} : { preflight: preflightOf(spec.preflight) }),
       ...(spec.contacts === undefined ? {} : { contacts: spec.contacts }),
+      ...(spec.notify === undefined ? {} : { notify: spec.notify }),
       ...approvalsOf(input.set),
     },
     groups,
@@ -191,32 +197,14 @@ function freezeGroup(input: PlanInput, group: ServerGroup): RunGroup {
   const { spec, metadata } = group;
   const images = input.package.spec.images ?? {};
   const version = input.versions?.get(metadata.name) ?? input.from;
-  const settings = (input.package.spec.settings ?? []).flatMap((setting) => {
-    const config = (spec.configs ?? []).find((candidate) => candidate.name === setting.config);
-    if (config === undefined) return [];
-    return documentsOf(group, config.object).flatMap((object) => {
-      const target = { object, key: config.key, format: config.format };
-      return [
-        ...Object.entries(setting.set ?? {}).map(([path, value]) => ({
-          config: target,
-          path,
-          value,
-          mode: 'set' as const,
-        })),
-        ...Object.entries(setting.add ?? {}).map(([path, value]) => ({
-          config: target,
-          path,
-          value,
-          mode: 'add' as const,
-        })),
-        ...(setting.remove ?? []).map((path) => ({ config: target, path, value: '', mode: 'remove' as const })),
-      ];
-    });
-  });
+  const components = input.installedPackages?.get(metadata.name)?.spec.components;
+  const versions = { from: version, to: input.package.spec.version };
+  const settings = changesOf(input.package, group, versions).map(({ unset: _, ...change }) => change);
   return {
     name: metadata.name,
     uid: metadata.uid ?? '',
     ...(version === '' ? {} : { from: version }),
+    ...(components === undefined ? {} : { components }),
     servers: spec.servers.map((server) => {
       const seen = input.workloads.get(`${server.workload.kind}/${server.workload.name}`);
       return {
@@ -239,14 +227,6 @@ function freezeGroup(input: PlanInput, group: ServerGroup): RunGroup {
     takeOwnership: spec.takeOwnership,
     settings,
   };
-}
-
-/** The object of a config, one for each server where its name holds variables of the server. */
-function documentsOf<T extends { readonly name: string }>({ spec, metadata }: ServerGroup, object: T): T[] {
-  const names = spec.servers.map(
-    ({ name, vars }) => expand(object.name, { ...vars, GROUP: metadata.name, SERVER: name }).text,
-  );
-  return [...new Set(names)].map((name) => ({ ...object, name }));
 }
 
 /** Images of the package for the containers a server has: "role/container" before "container". */

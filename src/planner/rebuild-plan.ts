@@ -33,14 +33,15 @@ export function computeRebuildRun(
   const others = broken.filter(({ group: name, server }) => name !== order.group || server !== order.server);
   const serving = versionsServing(origin, attempts, broken);
   const version = release === 'New' ? spec.to.version : (group.from ?? spec.from.version ?? 'before');
+  const { components } = release === 'New' ? spec.to : group;
   const { planHash: _, ...rest } = spec;
   const draft: Omit<UpgradeRunSpec, 'planHash'> = {
     ...rest,
     purpose: 'Rebuild',
     previous: previous.name,
     rebuild: { group: order.group, server: order.server },
-    from: { ...spec.to, package: spec.package },
-    to: release === 'New' ? spec.to : { version },
+    from: fromOf(spec),
+    to: release === 'New' ? spec.to : { version, ...(components === undefined ? {} : { components }) },
     facts: {
       ...spec.facts,
       authorisedBy: order.authorisedBy,
@@ -63,6 +64,7 @@ export function computeRebuildRun(
       group,
       server: order.server,
       version,
+      components,
       release,
       others,
       nobodyServes: serving.length === 0,
@@ -71,6 +73,11 @@ export function computeRebuildRun(
     }),
   };
   return { ...draft, planHash: hash(canonicalJson(draft)) };
+}
+
+/** What ran before a way back: the release of the upgrade. */
+function fromOf({ to: { version, schema }, package: name }: UpgradeRunSpec): UpgradeRunSpec['from'] {
+  return { version, package: name, ...(schema === undefined ? {} : { schema }) };
 }
 
 /** Notes of all runs so far; what an earlier rebuild did to its own server is no note for this one. */

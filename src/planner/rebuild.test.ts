@@ -160,6 +160,7 @@ function word(spec: Partial<ValidDecision>): ValidDecision {
     approved: true,
     by: 'ana',
     reason: 'its disk',
+    evidence: '',
     method: '',
     data: undefined,
     check: '',

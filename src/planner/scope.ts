@@ -6,6 +6,7 @@ import { membersOf, membersOfPool, workloadsOf } from './members.ts';
 import { settingKey, workloadKey, type ObservationScope } from './observed.ts';
 import { gateScope } from './preflight/gate.ts';
 import { backupJobs } from './steps/backup-database.ts';
+import { isByPeople } from './steps/by-people.ts';
 import { guardJobs, lastGuardJobs } from './steps/guards.ts';
 import { settingChanges } from './steps/configure.ts';
 import { claimsKey, drainedKey, lockedKey, revisionKey, settingsKey, snapshotKey, unlockedKey } from './steps/keys.ts';
@@ -108,7 +109,8 @@ export function computeScope(input: ScopeInput): ObservationScope {
       pools: [...pools].toSorted().map((pool) => ({ pool, members: membersOfPool(spec, pool) })),
       checks: hookRequests({ ...input, handles }).slice(0, 1),
     };
-  const looked = [...groups, ...(step.action === 'Drain' ? neighboursOf(spec, own) : [])].flatMap(workloadsOf);
+  const beside = step.action === 'Drain' ? neighboursOf(spec, own) : needsNobody(step) ? spec.groups : [];
+  const looked = [...groups, ...beside].flatMap(workloadsOf);
   return {
     ...empty,
     workloads: looked.filter((workload) => !isObjectEnough(input, workload)),
@@ -157,6 +159,11 @@ function nextLocks(input: ScopeInput, handles: Handles, groups: readonly string[
       ? nextBatch(all, lockedSoFar(handles, lockedKey(operation)))
       : nextBatch(all.toReversed(), lockedSoFar(handles, unlockedKey(operation)));
   return { ...empty, groups: groupsIn(batch), objects: workloadsIn(batch) };
+}
+
+/** Whoever runs meanwhile would write to what is being read or replaced. */
+function needsNobody(step: Step): boolean {
+  return step.action === 'RestoreDatabase' || (step.action === 'BackupDatabase' && isByPeople(step));
 }
 
 /** Groups that share a pool with these: whether they can carry the users alone is seen in their pods, not only in the pool. */

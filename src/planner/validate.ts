@@ -8,6 +8,7 @@ import { describePath, findPath, misfitOf } from './catalogue.ts';
 import type { PlanInput } from './plan.ts';
 import { imagesFor } from './plan.ts';
 import { describeUnmet, findUnmet } from './prerequisites.ts';
+import { changesOf, type Change } from './settings.ts';
 
 export interface Problem {
   readonly reason: string;
@@ -184,7 +185,10 @@ function databaseProblems(input: PlanInput): Problem[] {
       message: `${input.package.metadata.name} changes the schema: name the Database under the group`,
     }));
   }
-  const missing = (['backup', 'migrate', 'restore'] as const).filter((verb) => database.spec[verb] === undefined);
+  const missing = (['backup', 'migrate', 'restore'] as const).filter(
+    // Whoever takes the backup can be asked to put it back.
+    (verb) => database.spec[verb] === undefined && !(verb === 'restore' && database.spec.backup?.takenBy !== undefined),
+  );
   return missing.map((verb) => ({
     reason: 'DatabaseIncomplete',
     object: `database/${database.metadata.name}`,
@@ -218,6 +222,24 @@ function sharedWorkloads(input: PlanInput): Problem[] {
 }
 
 function settingProblems(input: PlanInput): Problem[] {
+  const { package: release, groups, from, versions } = input;
+  const unset = groups.flatMap((group) => {
+    const known = { from: versions?.get(group.metadata.name) ?? from, to: release.spec.version };
+    return changesOf(release, group, known).flatMap((change) => unsetIn(change, group.metadata.name));
+  });
+  return [...undeclaredConfigs(input), ...unset];
+}
+
+function unsetIn({ unset, path, config: { object } }: Change, group: string): Problem[] {
+  return unset.map((name) => ({
+    reason: 'VariableNotSet',
+    object: `servergroup/${group}`,
+    field: 'spec.configs',
+    message: `nobody sets \${${name}} for "${path}" in ${object.kind} ${object.name}: add it to vars of every server, with one value where servers share the document, or write $\${${name}} for the text itself`,
+  }));
+}
+
+function undeclaredConfigs(input: PlanInput): Problem[] {
   return (input.package.spec.settings ?? []).flatMap((setting) =>
     input.groups
       .filter((group) => !(group.spec.configs ?? []).some((config) => config.name === setting.config))

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../shared/clock.ts';
-import type { Choice, RunGroup, Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
+import type { Answered, Choice, RunGroup, Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { Effect } from './effects.ts';
 import type { Handles } from './journal.ts';
 import type { Observed } from './observed.ts';
@@ -12,9 +12,11 @@ export interface ValidDecision {
   readonly approved: boolean;
   readonly by: string;
   readonly reason: string;
+  /** A link or a reference; empty where none was given. */
+  readonly evidence: string;
   readonly method: string;
   readonly data: 'Discard' | 'Keep' | undefined;
-  /** What the choice is about: a check (Waive, Attest), a step (Approve), a server of a group (Rebuild); empty for others. */
+  /** What the choice is about: a check (Waive, Attest), a step (Approve, Attest), a server of a group (Rebuild); empty for others. */
   readonly check: string;
   readonly step: string;
   readonly group: string;
@@ -53,7 +55,7 @@ export interface HeldEffect {
 
 /** What a step needs now. `record` goes to the journal before the effect is made. */
 export type StepVerdict =
-  | { readonly kind: 'done'; readonly message: string }
+  | { readonly kind: 'done'; readonly message: string; readonly components?: readonly Answered[] }
   | { readonly kind: 'skip'; readonly message: string }
   | {
       readonly kind: 'act';
@@ -86,7 +88,12 @@ export type StepVerdict =
       /** Before anything is touched: the checks, and what is missing. */
       readonly preflight?: PreflightReport;
     }
-  | { readonly kind: 'failed'; readonly reason: string; readonly message: string };
+  | {
+      readonly kind: 'failed';
+      readonly reason: string;
+      readonly message: string;
+      readonly components?: readonly Answered[];
+    };
 
 export const done = (message: string): StepVerdict => ({ kind: 'done', message });
 

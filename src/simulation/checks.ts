@@ -1,7 +1,9 @@
 /** The preflight's questions to the simulated cluster, and the Jobs it takes to answer them. */
 import type { Operation } from '../drivers/contract.ts';
+import { evaluateHere } from '../drivers/cel-evaluate.ts';
 import type { CheckRequest, Effect } from '../planner/effects.ts';
 import { workloadKey, type CheckObservation } from '../planner/observed.ts';
+import { answerOf as answerOfExpression } from '../planner/preflight/expressions.ts';
 import { later, type World } from './world.ts';
 
 type Answer = Pick<CheckObservation, 'state' | 'message' | 'remedy'>;
@@ -11,6 +13,8 @@ export function checkTarget(check: CheckRequest): string {
   switch (check.kind) {
     case 'Pull':
       return `Pull ${check.image}`;
+    case 'Channel':
+      return `Channel ${check.secret}`;
     case 'Hook':
       return `Hook ${check.hook} ${check.server}`;
     case 'Staged':
@@ -23,8 +27,10 @@ export function checkTarget(check: CheckRequest): string {
     case 'Budgets':
     case 'Volumes':
     case 'Machine':
-    case 'Expression':
       return check.kind;
+    case 'Expression':
+      // The check's own name, as status.preflight shows it.
+      return `Expression ${check.id.slice(check.id.lastIndexOf('/package/') + 1)}`;
   }
 }
 
@@ -36,7 +42,7 @@ export function seeCheckNow(world: World, check: CheckRequest): CheckObservation
 const absent: Answer = { state: 'absent', message: '', remedy: '' };
 
 function isJob({ kind }: CheckRequest): boolean {
-  return kind === 'Pull' || kind === 'Access' || kind === 'Drill' || kind === 'Hook';
+  return kind === 'Pull' || kind === 'Access' || kind === 'Drill' || kind === 'Channel' || kind === 'Hook';
 }
 
 /** Starts its Job unless it is there, or takes what is left of it away. */
@@ -63,5 +69,11 @@ function answerOf(world: World, check: CheckRequest): Answer {
   const target = checkTarget(check);
   const said = [...world.faults.checks].find(([name]) => target.startsWith(name))?.[1];
   if (said !== undefined) return said;
+  if (check.kind === 'Expression') return evaluated(check);
   return { state: 'passed', message: `${target} is well`, remedy: '' };
+}
+
+/** On the facts of the plan, as in a cluster. */
+function evaluated({ expression, facts }: Extract<CheckRequest, { kind: 'Expression' }>): Answer {
+  return answerOfExpression(expression, evaluateHere(expression, JSON.parse(facts) as Record<string, unknown>));
 }

@@ -103,6 +103,8 @@ function migrate(world: World, database: SimDatabase, job: DatabaseJob, repeated
   if (!repeated && database.schema !== wanted) {
     if (usersOf(world, database).length > 0 && !world.promises.mayMixSchemas)
       world.violations.push(`migrationAlone: ${database.name} is migrated while servers use it`);
+    if (!hasWayBack(database))
+      world.violations.push(`backupFirst: ${database.name} is migrated and no backup that counts holds what is in it`);
     database.schema = world.faults.hiddenMigration ?? wanted;
   } else if (world.faults.hiddenMigration !== undefined) {
     database.schema = world.faults.hiddenMigration;
@@ -112,14 +114,37 @@ function migrate(world: World, database: SimDatabase, job: DatabaseJob, repeated
 }
 
 function restore(world: World, database: SimDatabase, handle: string, job: DatabaseJob): Ended {
+  return putBack(world, database, handle) ? succeeded({ schemaVersion: database.schema }) : failed(job);
+}
+
+/** By whoever has access: a Job, or people. @returns whether there is such a backup */
+export function putBack(world: World, database: SimDatabase, handle: string): boolean {
   const backup = database.backups.get(handle);
-  if (backup === undefined) return failed(job);
+  if (backup === undefined) return false;
   if (!backup.verified) world.violations.push(`verifiedOnly: ${handle} was restored and never verified`);
   if (usersOf(world, database).length > 0)
     world.violations.push(`restoreAlone: ${database.name} is restored while servers use it`);
   database.schema = backup.schema;
   database.writes = [...backup.writes];
-  return succeeded({ schemaVersion: database.schema });
+  return true;
+}
+
+/** By people, of the database as it is now. It counts when they attest it. */
+export function takeBackup(database: SimDatabase, handle: string): void {
+  database.backups.set(handle, { schema: database.schema, writes: [...database.writes], verified: false });
+}
+
+export function attestBackup(database: SimDatabase, handle: string): void {
+  const backup = database.backups.get(handle);
+  if (backup !== undefined) backup.verified = true;
+}
+
+/** 001-60, 001-61: verified or attested, and everything that is in the database is in it. */
+function hasWayBack(database: SimDatabase): boolean {
+  return [...database.backups.values()].some(
+    ({ verified, schema, writes }) =>
+      verified && schema === database.schema && database.writes.every((write) => writes.includes(write)),
+  );
 }
 
 function usersOf(world: World, database: SimDatabase): SimWorkload[] {

@@ -8,7 +8,7 @@ import type { Judgement, ProbeScript, ProbeTry } from './probing.ts';
 import type { SceneObjects } from './scene.ts';
 import { letSnapshotsEnd } from './storage.ts';
 import { letPodsEnd, letPodsStart } from './workloads.ts';
-import { changed, must, type JobFault, type World } from './world.ts';
+import { changed, componentKey, must, releaseOf, type JobFault, type World } from './world.ts';
 
 /** A driver call that does not go well. */
 export interface DriverFault {
@@ -50,7 +50,7 @@ export type Mishap =
 
 /** What `--fail` takes, for messages. */
 export const faultForms =
-  'probe:NAME@GROUP[:old|:any][:pool|:isolated][:silent], start@GROUP, snapshot@GROUP, restore@GROUP, database:VERB[:unknown|:lost]';
+  'probe:NAME@GROUP[:old|:any][:pool|:isolated][:silent], component:NAME@GROUP, start@GROUP, snapshot@GROUP, restore@GROUP, database:VERB[:unknown|:lost]';
 
 /** Qualifiers of which one at the most is meant. */
 const alternatives = [
@@ -86,6 +86,7 @@ export function assertPossible(objects: SceneObjects, text: string): void {
   if (group === undefined)
     return refuse(`it names group ${name}, which is not in the set; there are ${names.join(', ')}`);
   if (what.startsWith('probe:')) return assertProbe(objects, group, text, qualifiers);
+  if (what.startsWith('component:')) return assertComponent(objects, group, text, qualifiers);
   if (!['start', 'snapshot', 'restore'].includes(what))
     refuse(`that is not a failure that can be simulated; wanted ${faultForms}`);
   if (qualifiers.length > 0) refuse(`:${qualifiers.join(':')} means nothing after ${what}@; wanted ${what}@GROUP`);
@@ -114,9 +115,30 @@ function assertProbe(objects: SceneObjects, group: ServerGroup, text: string, qu
     throw new RangeError(`--fail ${text}: ${group.metadata.name} is in no pool, so nothing is tested through one`);
 }
 
+/** Nothing comes of a component that nobody asks for, or that the release does not name. */
+function assertComponent(objects: SceneObjects, group: ServerGroup, text: string, qualifiers: readonly string[]): void {
+  const name = text.slice('component:'.length, text.indexOf('@'));
+  const refuse = (why: string): never => {
+    throw new RangeError(`--fail ${text}: ${why}`);
+  };
+  if (qualifiers.length > 0) refuse(`:${qualifiers.join(':')} means nothing after component:NAME@GROUP`);
+  const suite = objects.suites.find(({ metadata }) => metadata.name === group.spec.probes);
+  const asked = (suite?.spec.probes ?? []).flatMap(({ http }) => (http?.components ?? []).map((one) => one.name));
+  if (!asked.includes(name))
+    refuse(
+      `no probe of ${group.metadata.name} asks for component ${name}: name it in http.components of one; ${asked.length === 0 ? 'there are none' : `there are ${asked.join(', ')}`}`,
+    );
+  const sets = objects.sets.filter(({ spec }) => spec.serverGroups.includes(group.metadata.name));
+  const releases = objects.packages.filter(({ metadata }) => sets.some(({ spec }) => spec.package === metadata.name));
+  for (const { metadata, spec } of releases)
+    if (spec.components?.[name] === undefined)
+      refuse(`Package ${metadata.name} does not name component ${name}: add it to spec.components`);
+}
+
 function assertDatabase(objects: SceneObjects, text: string): void {
   // Of the others there is always one, or none that a Database could leave out.
   const verb = (['backup', 'migrate', 'restore'] as const).find((candidate) => candidate === text.split(':')[1]);
+  if (text.split(':')[1] === 'verify' || verb === 'backup') assertJobOfBackup(objects, text);
   const isGuard = ['setReadOnly', 'clearReadOnly', 'writeProbe'].includes(text.split(':')[1] ?? '');
   const names = objects.groups.flatMap(({ spec }) => spec.database ?? []);
   const databases = objects.databases.filter(({ metadata }) => names.includes(metadata.name));
@@ -126,6 +148,16 @@ function assertDatabase(objects: SceneObjects, text: string): void {
     throw new RangeError(
       `--fail ${text}: ${databases.map(({ metadata }) => `Database "${metadata.name}"`).join(', ')} has no spec.${field}`,
     );
+}
+
+/** Where people take the backup there is no Job that could fail. */
+function assertJobOfBackup({ databases }: SceneObjects, text: string): void {
+  const part = text.split(':')[1] === 'verify' ? 'verify' : 'job';
+  const people = databases.find(({ spec }) => spec.backup?.takenBy !== undefined && spec.backup[part] === undefined);
+  if (people === undefined) return;
+  throw new RangeError(
+    `--fail ${text}: people take the backup of Database "${people.metadata.name}", which has no spec.backup.${part}`,
+  );
 }
 
 /** The steps at which a fault other than a probe's comes about, and the group they are of. */
@@ -164,11 +196,21 @@ export function applyFault(world: World, text: string): ProbeFault | undefined {
       `"${text}" names group ${group}, which is not in the set; there are ${[...knownGroups].toSorted().join(', ')}`,
     );
   if (what.startsWith('probe:')) return probeFault(what.slice('probe:'.length), group, qualifiers);
-  if (what === 'start') world.faults.starts.add(group);
+  if (what.startsWith('component:')) keepComponent(world, what.slice('component:'.length), group);
+  else if (what === 'start') world.faults.starts.add(group);
   else if (what === 'snapshot') world.faults.snapshots.add(group);
   else if (what === 'restore') world.faults.restores.add(group);
   else throw new RangeError(`"${text}" is not a failure that can be simulated; wanted ${faultForms}`);
   return undefined;
+}
+
+/** Its installer was left out: what the servers of the group answer now, they go on answering. */
+function keepComponent(world: World, component: string, group: string): void {
+  for (const workload of world.workloads.values()) {
+    if (workload.group !== group) continue;
+    const version = releaseOf(world, workload.template).components?.[component] ?? 'as before';
+    world.faults.components.set(componentKey(workload, component), version);
+  }
 }
 
 function databaseFault(world: World, text: string): undefined {

@@ -24,9 +24,10 @@ function keepsCapacity(world: World, _: Operation, effect: Effect): string | und
   const member = pool?.members.find((candidate) => candidate.member === effect.member.member);
   if (pool === undefined || member === undefined || !isServing(world, pool, member)) return undefined;
   const left = servingIn(world, pool) - 1;
-  return left >= pool.minServing
+  const needed = minimumOf(world, pool);
+  return left >= needed
     ? undefined
-    : `draining ${effect.member.member} leaves ${left} serving in ${pool.name}, which needs ${pool.minServing}`;
+    : `draining ${effect.member.member} leaves ${left} serving in ${pool.name}, which needs ${needed}`;
 }
 
 /** 5.2: nothing that serves is stopped. */
@@ -93,11 +94,15 @@ function nobodyIsCutOff(world: World): string | undefined {
 function poolsKeepTheirMinimum(world: World): string | undefined {
   if (mayInterrupt(world)) return undefined;
   const short = [...world.pools.values()].find(
-    (pool) => servingIn(world, pool) < Math.min(pool.minServing, pool.members.length),
+    (pool) => servingIn(world, pool) < Math.min(minimumOf(world, pool), pool.members.length),
   );
   return short === undefined
     ? undefined
-    : `${short.name} has ${servingIn(world, short)} serving members and needs ${short.minServing}`;
+    : `${short.name} has ${servingIn(world, short)} serving members and needs ${minimumOf(world, short)}`;
+}
+
+function minimumOf({ promises }: World, { minServing }: SimPool): number {
+  return promises.mayServeFewer ? Math.min(1, minServing) : minServing;
 }
 
 /** 4.3: acknowledged writes are lost only when somebody said so. Looked at for claims that are not the ones from the start. */

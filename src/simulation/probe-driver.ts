@@ -24,6 +24,8 @@ interface ProbeRun {
   state: ProbeState;
   message: string;
   tally: Tally;
+  /** Versions by component, as last answered. */
+  readonly components: Record<string, string>;
   attempt: number;
   /** Of the probe under way; undefined until it was tried. */
   firstTryAt: EpochMs | undefined;
@@ -45,7 +47,9 @@ export class SimProbes {
   observe(id: string): ProbeObservation {
     const run = this.#runs.get(id);
     if (run === undefined) return { id, state: 'absent', message: '', results: [] };
-    return { id, state: run.state, message: run.message, results: run.results.map((result) => ({ ...result })) };
+    const { state, message, components } = run;
+    const told = Object.keys(components).length === 0 ? {} : { components: { ...components } };
+    return { id, state, message, results: run.results.map((result) => ({ ...result })), ...told };
   }
 
   /** @returns whether the run is new */
@@ -60,6 +64,7 @@ export class SimProbes {
       state: 'running',
       message: '',
       tally: noTries,
+      components: {},
       attempt: 0,
       firstTryAt: undefined,
     };
@@ -99,6 +104,7 @@ export class SimProbes {
       pools: run.pools,
       script: this.#script,
     });
+    Object.assign(run.components, judgement.components);
     run.tally = counted(run.tally, judgement.answer);
     const rules = rulesOf(run.suite, probe);
     const intervalMs = parseDuration(rules.interval);

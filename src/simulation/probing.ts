@@ -3,18 +3,24 @@ import type { Probe } from '../api/probe-suite.ts';
 import type { ProbeRequest } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
 import { isServing, podsOf } from './pools.ts';
-import { provenKey, releaseOf, type SimPod, type SimWorkload, type World } from './world.ts';
+import { componentKey, provenKey, releaseOf, type SimPod, type SimWorkload, type World } from './world.ts';
 
 export type Answer = 'pass' | 'fail' | 'none';
 
 export interface Judgement {
   readonly answer: Answer;
   readonly message: string;
+  /** Versions by component, as answered. */
+  readonly components?: Readonly<Record<string, string>>;
 }
 
 /** One try of one probe, as a story's script sees it. */
 export interface ProbeTry {
   readonly probe: string;
+  readonly suite: string;
+  /** For a check before the start, of no group. */
+  readonly isCheck: boolean;
+  readonly parameters: Readonly<Record<string, string>>;
   readonly scope: 'Isolated' | 'Pool';
   /** Groups of the servers that are asked. */
   readonly groups: readonly string[];
@@ -48,6 +54,9 @@ export function judge(world: World, options: TryOptions): Judgement {
   const isOld = asked.every(({ workload, pod }) => isOriginal(world, workload, pod));
   const scripted = options.script?.({
     probe: probe.name,
+    suite: request.suite,
+    isCheck: request.whole === true,
+    parameters: request.parameters,
     scope: request.scope,
     groups,
     isOld,
@@ -59,11 +68,13 @@ export function judge(world: World, options: TryOptions): Judgement {
       answer: 'none',
       message: request.scope === 'Isolated' ? 'connection refused' : 'status 503, nobody serves',
     };
+  const components: Record<string, string> = {};
   for (const one of asked) {
     const judgement = judgePod(world, probe, request, one);
-    if (judgement.answer !== 'pass') return judgement;
+    Object.assign(components, judgement.components);
+    if (judgement.answer !== 'pass') return { ...judgement, components };
   }
-  return { answer: 'pass', message: 'ok' };
+  return { answer: 'pass', message: 'ok', components };
 }
 
 /** Every pod of the workloads that accepts connections; none at all when one workload has no such pod. */
@@ -115,5 +126,31 @@ function judgePod(world: World, probe: Probe, request: ProbeRequest, { workload,
   if (expected !== undefined && JSON.stringify(probe).includes('${EXPECTED_VERSION}') && shown !== expected) {
     return { answer: 'fail', message: `$.version is ${shown}, want ${expected} (${workload.name})` };
   }
-  return { answer: 'pass', message: 'ok' };
+  return judgeComponents(request, workload, componentsOf(world, probe, { workload, pod }));
+}
+
+/** As far as the probe asks for them, and anybody knows them. */
+function componentsOf(world: World, probe: Probe, { workload, pod }: Asked): Record<string, string> {
+  const { components = {} } = releaseOf(world, pod.template);
+  return Object.fromEntries(
+    (probe.http?.components ?? []).flatMap(({ name }) => {
+      const version = world.faults.components.get(componentKey(workload, name)) ?? components[name];
+      return version === undefined ? [] : [[name, version]];
+    }),
+  );
+}
+
+function judgeComponents(
+  request: ProbeRequest,
+  { name }: SimWorkload,
+  components: Readonly<Record<string, string>>,
+): Judgement {
+  const server = request.scope === 'Isolated' ? (request.parameters['SERVER'] ?? name) : name;
+  const wrong = Object.entries(components).flatMap(([component, version]) => {
+    const want = request.components?.[component];
+    if (want === undefined || want === version) return [];
+    return [`component ${component} of ${server} is ${version}, want ${want}`];
+  });
+  if (wrong.length === 0) return { answer: 'pass', message: 'ok', components };
+  return { answer: 'fail', message: wrong.join('; '), components };
 }

@@ -6,6 +6,7 @@ import type { ProbeSuite } from '../api/probe-suite.ts';
 import type { Server, ServerGroup } from '../api/server-group.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import { compareVersions, parseVersion } from '../api/version.ts';
+import type { EpochMs } from '../shared/clock.ts';
 import type { WorkloadRef } from '../planner/effects.ts';
 import { workloadKey } from '../planner/observed.ts';
 import { addDatabase } from './databases.ts';
@@ -42,11 +43,16 @@ export interface SceneOptions {
   /** Pools that cannot keep started members from their users. */
   readonly cannotHold?: readonly string[];
   readonly timings?: Partial<Timings>;
+  /** When it begins; default: an evening in December 2026. */
+  readonly start?: EpochMs;
   readonly usersPerMember?: number;
 }
 
 export function createScene(objects: SceneObjects, options: SceneOptions = {}): World {
-  const world = createWorld({ timings: options.timings ?? {} });
+  const world = createWorld({
+    timings: options.timings ?? {},
+    ...(options.start === undefined ? {} : { start: options.start }),
+  });
   for (const pool of objects.pools) addPoolOf(world, objects, pool, options);
   for (const release of objects.packages) addRelease(world, release);
   for (const database of objects.databases)
@@ -73,6 +79,7 @@ export function addRelease(world: World, release: Package): void {
       ...known,
       version: release.spec.version,
       ...(release.spec.schema === undefined ? {} : { schema: release.spec.schema.version }),
+      ...(release.spec.components === undefined ? {} : { components: release.spec.components }),
     });
   }
 }
@@ -204,7 +211,8 @@ function schemaBefore({ packages }: SceneObjects): string {
   return known.toSorted((a, b) => compareVersions(a.version, b.version))[0]?.schema ?? '1';
 }
 
-function newestBefore(packages: readonly Package[], next: Package): Package | undefined {
+/** The release that somebody runs before this one, as far as the packages tell. */
+export function newestBefore(packages: readonly Package[], next: Package): Package | undefined {
   const nextVersion = parseVersion(next.spec.version);
   const older = packages.flatMap((release) => {
     const version = parseVersion(release.spec.version);

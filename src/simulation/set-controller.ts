@@ -1,5 +1,6 @@
 /** What happens to one UpgradeSet in one pass: which run it has, what its people want of it, and that run's pass. */
 import type { Database } from '../api/database.ts';
+import type { Package } from '../api/package.ts';
 import type { ServerGroup } from '../api/server-group.ts';
 import type { UpgradeRun, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
@@ -140,6 +141,14 @@ function versionsOfGroups(world: World, groups: readonly ServerGroup[]): Map<str
   );
 }
 
+/** Do all servers of the group run an image of this package? */
+function runsOn(world: World, { spec }: ServerGroup, { spec: { images = {} } }: Package): boolean {
+  return spec.servers.every(({ workload }) => {
+    const [image = ''] = Object.values(world.workloads.get(workloadKey(workload))?.template.images ?? {});
+    return Object.values(images).includes(image);
+  });
+}
+
 export function planRun(input: Pick<ControlInput, 'world' | 'objects'>, set: UpgradeSet): UpgradeRunSpec {
   return computeRun(planInput(input, set), sha256);
 }
@@ -173,8 +182,16 @@ export function planInput({ world, objects }: Pick<ControlInput, 'world' | 'obje
       [...world.workloads].map(([key, { template, replicas }]) => [key, { images: template.images, replicas }]),
     ),
     from,
-    fromPackage: objects.packages.find((candidate) => candidate.spec.version === from)?.metadata.name ?? '',
+    fromPackage:
+      objects.packages.find(({ spec }) => spec.version === from && spec.product === wanted.spec.product)?.metadata
+        .name ?? '',
     versions,
+    installedPackages: new Map(
+      groups.flatMap((group) => {
+        const runs = objects.packages.find((candidate) => runsOn(world, group, candidate));
+        return runs === undefined ? [] : [[group.metadata.name, runs]];
+      }),
+    ),
     cannotHold: pools.filter((pool) => !pool.canHold).map((pool) => pool.name),
     members: new Map(pools.map((pool) => [pool.name, pool.members.length])),
     catalogue: objects.packages,

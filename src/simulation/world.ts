@@ -47,6 +47,8 @@ export interface Release {
   /** Works until it has met users for this long; then `failing` (or everything) fails. */
   readonly turnsBadAfterMs?: number;
   readonly damagesData?: boolean;
+  /** Versions by component, as its servers answer. */
+  readonly components?: Readonly<Record<string, string>>;
 }
 
 export interface Template {
@@ -176,6 +178,7 @@ export interface SimDatabase {
 export interface SimBackup {
   readonly schema: string;
   readonly writes: readonly number[];
+  /** It counts: a Job has verified it, or people have attested it. */
   verified: boolean;
 }
 
@@ -258,13 +261,10 @@ export interface World {
   /** Database by the UpgradeSet above it. */
   readonly databaseOf: Map<string, string>;
   /** What a story allows although no upgrade should do it. */
-  readonly promises: {
-    mayInterrupt: boolean;
-    mayCut: boolean;
-    mayLose: boolean;
-    mayServeUnproven: boolean;
-    mayMixSchemas: boolean;
-  };
+  readonly promises: Record<
+    'mayInterrupt' | 'mayServeFewer' | 'mayCut' | 'mayLose' | 'mayServeUnproven' | 'mayMixSchemas',
+    boolean
+  >;
   /** Promises that were broken, in the order they were noticed. */
   readonly violations: string[];
   /** Names of claims and groups whose storage misbehaves. */
@@ -272,6 +272,8 @@ export interface World {
     readonly snapshots: Set<string>;
     readonly restores: Set<string>;
     readonly starts: Set<string>;
+    /** Versions that stay as they are, whatever release is installed; by `componentKey`. */
+    readonly components: Map<string, string>;
     /** Groups whose pods do not end. */
     readonly stops: Set<string>;
     /** By verb. */
@@ -323,12 +325,20 @@ export function createWorld(options: { start?: EpochMs; timings?: Partial<Timing
     original: new Set(),
     poolsOf: new Map(),
     databaseOf: new Map(),
-    promises: { mayInterrupt: false, mayCut: false, mayLose: false, mayServeUnproven: false, mayMixSchemas: false },
+    promises: {
+      mayInterrupt: false,
+      mayServeFewer: false,
+      mayCut: false,
+      mayLose: false,
+      mayServeUnproven: false,
+      mayMixSchemas: false,
+    },
     violations: [],
     faults: {
       snapshots: new Set(),
       restores: new Set(),
       starts: new Set(),
+      components: new Map(),
       stops: new Set(),
       databases: new Map(),
       checks: new Map(),
@@ -373,6 +383,10 @@ export function releaseOf(world: World, template: Template): Release {
 
 export function provenKey(workload: WorkloadRef, template: Template): string {
   return `${workloadKey(workload)} ${JSON.stringify(template.images)}`;
+}
+
+export function componentKey(workload: WorkloadRef, component: string): string {
+  return `${workloadKey(workload)} ${component}`;
 }
 
 /** @throws RangeError the story names something that is not there */

@@ -52,6 +52,8 @@ interface AuditStep {
   readonly marker?: string;
   readonly reason?: string;
   readonly message?: string;
+  /** Versions that servers answered, by server. */
+  readonly components?: NonNullable<StepEntry['components']>;
   readonly log?: string;
 }
 
@@ -100,7 +102,7 @@ function askerOf({ metadata, spec }: UpgradeRun): string {
 }
 
 function auditStep(step: UpgradeRun['spec']['steps'][number], entry: StepEntry): AuditStep {
-  const { state, attempt, started, finished, reason, message, log } = entry;
+  const { state, attempt, started, finished, reason, message, components, log } = entry;
   return {
     number: step.number,
     title: step.title,
@@ -113,6 +115,7 @@ function auditStep(step: UpgradeRun['spec']['steps'][number], entry: StepEntry):
     ...(step.marker === undefined ? {} : { marker: step.marker }),
     ...(reason === undefined ? {} : { reason }),
     ...(message === undefined || message === '' ? {} : { message }),
+    ...(components === undefined ? {} : { components }),
     ...(log === undefined ? {} : { log }),
   };
 }

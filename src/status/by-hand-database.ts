@@ -2,6 +2,7 @@
 import type { JobAction } from '../api/common.ts';
 import type { Step } from '../api/upgrade-run.ts';
 import type { DatabaseVerb } from '../planner/effects.ts';
+import { isByPeople } from '../planner/steps/by-people.ts';
 import { backupKey, readOnlyKey, schemaBeforeKey } from '../planner/steps/keys.ts';
 import { jobLines } from './by-hand-job.ts';
 import type { Place } from './by-hand-place.ts';
@@ -13,10 +14,11 @@ export function databaseCommands(place: Place, step: Step): string[] {
   const operation = `${place.uid}/${step.id}/by-hand`;
   switch (step.action) {
     case 'BackupDatabase':
+      if (database.spec.backup?.takenBy !== undefined) return peoplesBackup(place, step);
       return [
         ...jobCommands(place, step, 'backup', database.spec.backup?.job, { OPERATION: operation }),
         '# its termination message names the backup; prove that it can be restored, with that name as BELAY_BACKUP:',
-        ...jobCommands(place, step, 'verify', database.spec.backup?.verify.job, { BACKUP: 'NAME' }),
+        ...jobCommands(place, step, 'verify', database.spec.backup?.verify?.job, { BACKUP: 'NAME' }),
       ];
     case 'SetGuard':
     case 'ClearGuard': {
@@ -41,12 +43,31 @@ export function databaseCommands(place: Place, step: Step): string[] {
         return [`# there is no verified backup: put the schema back to ${before} by hand`, ...lookCommands(place)];
       return [
         '# with every server stopped: the backup replaces whatever is there',
-        ...jobCommands(place, step, 'restore', database.spec.restore?.job, { BACKUP: backup, OPERATION: operation }),
+        ...(isByPeople(step)
+          ? [`# put ${whereIs(place)} back to ${backup}, as whoever took it says`]
+          : jobCommands(place, step, 'restore', database.spec.restore?.job, { BACKUP: backup, OPERATION: operation })),
         ...lookCommands(place),
         `# the schema must be ${before} again`,
       ];
     }
   }
+}
+
+/** Nobody but people have access: what they do stands in no Job. */
+function peoplesBackup(place: Place, step: Step): string[] {
+  const verify = place.spec.database?.spec.backup?.verify;
+  if (!isByPeople(step)) return ['# nothing: people take the backup in row 5a', ...lookCommands(place)];
+  return [
+    `# with every server stopped: have a full backup of ${whereIs(place)} taken, and note its reference`,
+    ...(verify === undefined ? [] : jobCommands(place, step, 'verify', verify.job, { BACKUP: 'REFERENCE' })),
+  ];
+}
+
+/** "Database portal-db (portal on postgres:5432)". */
+function whereIs({ spec }: Place): string {
+  if (spec.database === undefined) return 'the database';
+  const { host, port, database } = spec.database.spec.connection;
+  return `Database ${spec.database.name} (${database} on ${host}:${port})`;
 }
 
 function clearCommands(place: Place, step: Step, action: JobAction | undefined): string[] {

@@ -15,7 +15,12 @@ function stepOf(spec: UpgradeRunSpec, id: string): Step {
 }
 
 /** The commands of one step of the fixture's plan, with this suite. */
-function told(id: string, suite: SuiteSpec, parameters: Readonly<Record<string, string>> = {}): string[] {
+function told(
+  id: string,
+  suite: SuiteSpec,
+  parameters: Readonly<Record<string, string>> = {},
+  components?: Step['components'],
+): string[] {
   const { spec } = upgradeRun('portal-1', []);
   const groups = spec.groups.map((group) => ({ ...group, probeParameters: { ...parameters } }));
   const suites = spec.suites.map((one) => ({ ...one, spec: probeSuite('web-functions', suite).spec }));
@@ -26,7 +31,8 @@ function told(id: string, suite: SuiteSpec, parameters: Readonly<Record<string, 
     spec: { ...spec, groups, suites },
     handles: {},
   };
-  const lines = probeCommands(place, stepOf(spec, id));
+  const step = stepOf(spec, id);
+  const lines = probeCommands(place, components === undefined ? step : { ...step, components });
   const parsed = spawnSync('bash', ['-n'], { input: lines.join('\n'), encoding: 'utf8' });
   assert.deepEqual([parsed.status, parsed.stderr], [0, ''], 'a shell must be able to read it');
   return lines;
@@ -123,4 +129,25 @@ describe('the tests of a step, by hand', () => {
       assert.ok(told('final', { probes: [probe] }).includes(want), told('final', { probes: [probe] }).join('\n'));
     });
   }
+
+  it('001-34: name the components that must be told, with the versions of the release under test', () => {
+    const probes: SuiteSpec['probes'] = [
+      {
+        name: 'about',
+        http: {
+          url: 'https://portal.example/about',
+          components: [
+            { name: 'jdk', json: '$.jdk' },
+            { name: 'tomcat', header: 'server' },
+            { name: 'perl', matches: 'perl ([0-9.]+)' },
+          ],
+        },
+      },
+    ];
+    const lines = told('g1-isolated', { probes }, {}, { jdk: '21.0.5', tomcat: '10.1.33' });
+    assert.match(
+      lines.join('\n'),
+      /want 200 to 299, component jdk \(\$\.jdk\) = 21\.0\.5, component tomcat \(header server\) = 10\.1\.33, component perl \(what perl \(\[0-9\.\]\+\) finds\) there$/m,
+    );
+  });
 });

@@ -17,6 +17,8 @@ interface Telling {
   readonly isIsolated: boolean;
   /** Cookies of one answer are sent with the next request. */
   readonly hasJar: boolean;
+  /** Versions that components must answer. */
+  readonly components: Values;
 }
 
 export function probeCommands(place: Place, step: Step): string[] {
@@ -25,7 +27,11 @@ export function probeCommands(place: Place, step: Step): string[] {
   return requests.flatMap((request) => tellRequest(place, step, request));
 }
 
-function tellRequest(place: Place, step: Step, { suite: name, parameters, scope, workloads }: ProbeRequest): string[] {
+function tellRequest(
+  place: Place,
+  step: Step,
+  { suite: name, parameters, scope, workloads, components = {} }: ProbeRequest,
+): string[] {
   const suite = place.spec.suites.find((candidate) => candidate.name === name)?.spec;
   const version = step.expect === undefined ? '' : `, version ${step.expect} expected`;
   const isIsolated = scope === 'Isolated';
@@ -37,7 +43,7 @@ function tellRequest(place: Place, step: Step, { suite: name, parameters, scope,
   const { probes } = suite;
   const values = resolve([...(suite.parameters ?? []), ...valuesOf(parameters)]);
   const hasJar = probes.filter(({ http }) => http?.cookies === 'Keep').length > 1;
-  const telling = { place, values, isIsolated, hasJar };
+  const telling = { place, values, isIsolated, hasJar, components };
   const lines = probes.flatMap((probe) => tellProbe(telling, probe));
   return [
     heading,
@@ -119,7 +125,7 @@ function tellProbe(telling: Telling, probe: Probe): string[] {
 }
 
 function tellHttp(
-  { place, values, isIsolated, hasJar }: Telling,
+  { place, values, isIsolated, hasJar, components }: Telling,
   http: HttpProbe,
   want: (text: string) => string,
 ): string[] {
@@ -143,7 +149,7 @@ function tellHttp(
       : [
           `# trust the certificates in key ${http.tls.caFrom.key} of Secret ${http.tls.caFrom.name}: add --cacert FILE`,
         ]),
-    `${parts.join(' ')}${want(expectationOf(http, all))}`,
+    `${parts.join(' ')}${want([expectationOf(http, all), ...componentsOf(http, components)].join(', '))}`,
     ...(http.capture ?? []).map(({ name, json, header, matches }) => {
       const source = json ?? (header === undefined ? `what ${matches ?? ''} finds` : `header ${header}`);
       return `export ${name}=  # set it from that answer: ${oneLine(source)}`;
@@ -181,6 +187,15 @@ function expectationOf({ expect }: HttpProbe, values: Values): string {
     ...(contains === undefined ? [] : [`body contains ${fill(contains)}`]),
     ...(matches === undefined ? [] : [`body matches ${matches}`]),
   ].join(', ');
+}
+
+/** One that the Package does not name may be any. */
+function componentsOf(http: HttpProbe, wanted: Values): string[] {
+  return (http.components ?? []).map(({ name, json, header, matches }) => {
+    const source = json ?? (header === undefined ? `what ${matches ?? ''} finds` : `header ${header}`);
+    const version = wanted[name];
+    return `component ${name} (${source})${version === undefined ? ' there' : ` = ${version}`}`;
+  });
 }
 
 /** One word for a shell: known values put in, the others left to the shell's own variables. */

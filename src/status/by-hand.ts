@@ -6,7 +6,14 @@ import { membersOf } from '../planner/members.ts';
 import { computeRollbackRun } from '../planner/plan.ts';
 import { retainedObjects } from '../planner/retention.ts';
 import { heldMembers } from '../planner/scope.ts';
-import { backupAtKey, backupKey, isAbandoned, readOnlyKey, schemaBeforeKey } from '../planner/steps/keys.ts';
+import {
+  backupAtKey,
+  backupByKey,
+  backupKey,
+  isAbandoned,
+  readOnlyKey,
+  schemaBeforeKey,
+} from '../planner/steps/keys.ts';
 import { commandsOf, helperLines, serveCommands } from './by-hand-commands.ts';
 import { databaseCommands, lookCommands } from './by-hand-database.ts';
 import { endingOf, endLines, tellEnded } from './by-hand-ending.ts';
@@ -126,7 +133,11 @@ function wayBackOf(place: Place, run: UpgradeRun, entries: readonly StepEntry[],
       : [],
   );
   return [
-    ...(backup === undefined ? [] : [`# database backup ${backup}, verified ${handles[backupAtKey] ?? ''}`]),
+    ...(backup === undefined
+      ? []
+      : [
+          `# database backup ${backup}, ${handles[backupByKey] === undefined ? 'verified' : `attested by ${handles[backupByKey]}`} ${handles[backupAtKey] ?? ''}`,
+        ]),
     ...(isSchemaChanged(handles)
       ? [
           `# the schema was ${handles[schemaBeforeKey] ?? 'unknown'} before; a migration was begun: whether it is done, the database says`,

@@ -49,6 +49,17 @@ describe('the record of decisions (001-126, 001-142)', () => {
     assert.equal(record?.about, 'Snapshots Discard');
   });
 
+  it('001-61: names the step that asked for a backup, and the reference of the backup', () => {
+    const word = { choice: 'Attest', step: 'backup-last', evidence: 'vault/portal-0042', planHash } as const;
+    const made = { ...decision('portal-1', word), status: { observedGeneration: 1, phase: 'Accepted' } as const };
+    const [record] = recordDecisions([made]);
+    assert.deepEqual([record?.about, record?.evidence], ['backup-last', 'vault/portal-0042']);
+    assert.match(
+      record === undefined ? '' : tellDecision(record),
+      /decided Attest \(backup-last\) by .*vault\/portal-0042$/,
+    );
+  });
+
   it('outlives the Decisions, stands in the order of time, and is bounded', () => {
     const before = recordDecisions([resume]);
     const after = mergeDecisions(before, recordDecisions([late])).decisions ?? [];

@@ -26,6 +26,7 @@ import { formatInstant, parseInstant } from '../shared/instant.ts';
 import { computeClocks, computeProgress } from './clocks.ts';
 import { leftByRebuild } from './rebuilt.ts';
 import { mergeDecisions } from './decisions.ts';
+import { withNextMove } from './next-move.ts';
 import { serviceOf } from './service.ts';
 
 export interface SummaryInput {
@@ -185,9 +186,9 @@ function blockersOf(input: SummaryInput): Blocker[] {
     (blocker) => blocker.type === subject.type && blocker.object === subject.object,
   );
   const since = before?.since ?? formatInstant(now);
-  return [
-    { type: subject.type, object: subject.object, since, message: (saidOf(move)?.message ?? '').slice(0, 1_000) },
-  ];
+  const choices = move.kind === 'await' ? move.choices : [];
+  const message = withNextMove(saidOf(move)?.message ?? '', run.metadata.name, choices);
+  return [{ type: subject.type, object: subject.object, since, message }];
 }
 
 /** Why the run does not go on, in words. */

@@ -6,6 +6,7 @@ import { noticeOf } from '../planner/notice.ts';
 import type { Problem } from '../planner/validate.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { formatDuration } from '../shared/duration.ts';
+import { type PauseError, RetryError, type TerminalError } from '../shared/errors.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { phaseAfterRebuild } from './rebuilt.ts';
 import { isEnded } from './summarize-run.ts';
@@ -16,6 +17,8 @@ export type SetState =
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
   /** Another set has the group. */
   | { readonly kind: 'blocked'; readonly object: string; readonly message: string }
+  /** The next plan cannot be made; why is said, and what is tried again is said in the error. */
+  | { readonly kind: 'hindered'; readonly error: Hindrance }
   /** `latest` first made; its rollback, when there is one, is `child`. */
   | {
       readonly kind: 'run';
@@ -24,6 +27,8 @@ export type SetState =
       /** Why no other run follows though one is asked for; empty otherwise. */
       readonly note?: string;
     };
+
+export type Hindrance = RetryError | PauseError | TerminalError;
 
 interface Said {
   readonly phase: UpgradeSetPhase;
@@ -54,7 +59,7 @@ export function summarizeSet(
   const blockers = blockersOf(set, state, now);
   return {
     observedGeneration: generation,
-    conditions: mergeConditions(set.status?.conditions, conditions, formatInstant(now)),
+    conditions: mergeConditions(keptConditions(set), conditions, formatInstant(now)),
     phase: said.phase,
     ...(active === undefined ? {} : { run: active.metadata.name }),
     ...(active?.status?.stepTitle === undefined || isEnded(active.status.phase)
@@ -65,6 +70,15 @@ export function summarizeSet(
     ...noticeFor(state),
     ...historyOf(runs),
   };
+}
+
+/** On sets that tell people: whether the last message got through. Written by whoever sends them. */
+export const notifiedCondition = 'Notified';
+
+function keptConditions({ spec, status }: UpgradeSet): UpgradeSetStatus['conditions'] {
+  return spec.notify === undefined
+    ? status?.conditions?.filter(({ type }) => type !== notifiedCondition)
+    : status?.conditions;
 }
 
 function say(set: UpgradeSet, state: SetState): Said {
@@ -100,6 +114,12 @@ function say(set: UpgradeSet, state: SetState): Said {
         reason: 'GroupTaken',
         message: state.message,
       };
+    case 'hindered': {
+      const passes = state.error instanceof RetryError;
+      const { reason, message } = state.error;
+      const shown = `the next run cannot be planned: ${message}`.slice(0, 1_000);
+      return { phase: 'Blocked', ready: false, reconciling: passes, stalled: !passes, reason, message: shown };
+    }
     case 'run':
       return sayRun(set, state);
   }
@@ -195,6 +215,10 @@ function blockersOf(set: UpgradeSet, state: SetState, now: EpochMs): NonNullable
   if (state.kind === 'blocked')
     return [{ type: 'Lock', object: state.object, since: since('Lock', state.object), message: state.message }];
   if (state.kind === 'atTarget') return [];
+  if (state.kind === 'hindered') {
+    const [type, object] = [state.error.reason, `upgradeset/${set.metadata.name}`];
+    return [{ type, object, since: since(type, object), message: state.error.message.slice(0, 1_000) }];
+  }
   return state.problems.slice(0, 16).map((problem) => ({
     type: problem.reason,
     object: problem.object,

@@ -2,6 +2,7 @@
 import { assembleControllers, createCaches } from '../../src/controllers/assemble.ts';
 import { createDrivers, createPreflightChecks } from '../../src/drivers/assemble.ts';
 import type { Drivers } from '../../src/drivers/contract.ts';
+import type { Send } from '../../src/drivers/send-message.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { type ManualClock, createManualClock } from './manual-clock.ts';
@@ -15,8 +16,11 @@ export interface RunningControllers {
   stop(): Promise<void>;
 }
 
-/** The controllers over what `seed` puts there. */
-export function startControllers(seed: (client: MemoryClient) => void): RunningControllers {
+/**
+ * The controllers over what `seed` puts there.
+ * @param send of messages to people; without it nobody is told
+ */
+export function startControllers(seed: (client: MemoryClient) => void, send?: Send): RunningControllers {
   const clock = createManualClock();
   const client = createMemoryClient({ clock });
   seed(client);
@@ -42,6 +46,7 @@ export function startControllers(seed: (client: MemoryClient) => void): RunningC
     },
     metrics: metrics.controller,
     counters: metrics,
+    ...(send === undefined ? {} : { send }),
     abortSignal: new AbortController().signal,
   });
   const stop = new AbortController();

@@ -135,6 +135,16 @@ describe('Decision policies', () => {
       choose('SignOff', { as: 'Engineer' }),
       'ben@example.org may not decide SignOff as Engineer on run portal-7: grant create on upgraderuns/as-engineer (group belay.dev) in namespace shop',
     ],
+    '001-61: an engineer attests what a step asked people for': [
+      engineer,
+      { choice: 'Attest', step: 'backup-last', reason: 'full backup, checked', evidence: 'vault/portal-0042' },
+      '',
+    ],
+    '001-61: not without its reference': [
+      engineer,
+      { choice: 'Attest', step: 'backup-last', reason: 'full backup, checked' },
+      'evidence is required for the choice Attest with a step',
+    ],
     'a role is no right to choose': [
       engineer,
       choose('Waive', { as: 'Engineer' }),

@@ -91,6 +91,10 @@ export const validObjects: Readonly<Record<string, Plain>> = {
             header: [{ name: 'content-type', contains: 'json' }],
           },
           capture: [{ name: 'SESSION', json: '$.id' }],
+          components: [
+            { name: 'jdk', json: '$.components.jdk' },
+            { name: 'apache-tomcat', header: 'server' },
+          ],
         },
         attempts: { success: 2 },
       },
@@ -144,6 +148,7 @@ export const validObjects: Readonly<Record<string, Plain>> = {
       { name: 'ana', role: 'Lead', available: 'WholeWindow', via: '+359 2 555 0100' },
       { name: 'ben', role: 'DatabaseAdministrator' },
     ],
+    notify: [{ secret: 'ops-chat', events: ['Start', 'Step', 'Issue', 'End'] }, { secret: 'audit-log' }],
     approvals: { fourEyes: true, start: 'Required', jointSteps: 'Both', expireAfter: '24h' },
     rollback: { policy: 'Automatic', authorizeBelow: '90m' },
     timeouts: { Upgrade: '15m' },
@@ -403,6 +408,36 @@ const suites = of('ProbeSuite', {
     set: { 'spec.probes.0.http.capture': [{ name: 'A' }] },
     says: 'set exactly one of: json, header, matches',
   },
+  'asks for a component and not where': {
+    set: { 'spec.probes.0.http.components': [{ name: 'jdk' }] },
+    says: 'set exactly one of: json, header, matches',
+  },
+  'asks for a component in two places': {
+    set: { 'spec.probes.0.http.components': [{ name: 'jdk', json: '$.jdk', header: 'server' }] },
+    says: 'set exactly one of: json, header, matches',
+  },
+  'asks for a component whose name is a sentence': {
+    set: { 'spec.probes.0.http.components': [{ name: 'the new JDK', json: '$.jdk' }] },
+    says: 'spec.probes[0].http.components[0].name',
+  },
+  'asks for a component that is no path': {
+    set: { 'spec.probes.0.http.components': [{ name: 'jdk', json: 'jdk' }] },
+    says: 'spec.probes[0].http.components[0].json',
+  },
+  'asks for one component twice': {
+    set: { 'spec.probes.0.http.components.1.name': 'jdk' },
+    says: 'Duplicate value',
+  },
+  'asks for no component and says so': {
+    set: { 'spec.probes.0.http.components': [] },
+    says: 'should have at least 1 items',
+  },
+  'asks for 33 components': {
+    set: {
+      'spec.probes.0.http.components': Array.from({ length: 33 }, (_, i) => ({ name: `part-${i}`, json: '$.a' })),
+    },
+    says: 'must have at most 32 items',
+  },
   'captures into a lower-case name': {
     set: { 'spec.probes.0.http.capture': [{ name: 'session', json: '$.id' }] },
     says: 'a variable name starts with an upper case letter',
@@ -620,6 +655,31 @@ const sets = of('UpgradeSet', {
     set: { 'spec.contacts': Array.from({ length: 33 }, (_, i) => ({ name: `p${i}`, role: 'Lead' })) },
     says: 'must have at most 32 items',
   },
+  'tells people twice over one line': {
+    set: { 'spec.notify.1.secret': 'ops-chat' },
+    says: 'Duplicate value',
+  },
+  'tells people over no line': {
+    set: { 'spec.notify.0.secret': undefined },
+    says: 'spec.notify[0].secret: Required value',
+  },
+  'tells people over a line of a name that cannot be': {
+    set: { 'spec.notify.0.secret': 'Ops Chat' },
+    says: 'spec.notify[0].secret',
+  },
+  'tells people of what is not told yet': {
+    set: { 'spec.notify.0.events': ['Reminder'] },
+    says: 'Unsupported value: "Reminder"',
+  },
+  'tells people of nothing': { set: { 'spec.notify.0.events': [] }, says: 'spec.notify[0].events' },
+  'tells people of the start twice': {
+    set: { 'spec.notify.0.events': ['Start', 'Start'] },
+    says: 'Duplicate value',
+  },
+  'tells people over nine lines': {
+    set: { 'spec.notify': Array.from({ length: 9 }, (_, i) => ({ secret: `line-${i}` })) },
+    says: 'must have at most 8 items',
+  },
   'starts when somebody likes it': { set: { 'spec.approvals.start': 'Maybe' }, says: 'Unsupported value: "Maybe"' },
   'asks three people for a joint step': {
     set: { 'spec.approvals.jointSteps': 'Three' },
@@ -677,7 +737,27 @@ const databases = of('Database', {
   'cannot tell its schema': { set: { 'spec.schemaVersion': undefined }, says: 'spec.schemaVersion: Required value' },
   'makes backups that nothing verifies': {
     set: { 'spec.backup.verify': undefined },
-    says: 'spec.backup.verify: Required value',
+    says: 'verify is required with job: a backup that nothing verifies is not a way back',
+  },
+  'is backed up by a Job and by people (001-61)': {
+    set: { 'spec.backup.takenBy': 'People' },
+    says: 'set exactly one of: job, where a Job makes the backup, and takenBy, where people do',
+  },
+  'is backed up by nobody (001-61)': {
+    set: { 'spec.backup.job': undefined, 'spec.drill': undefined },
+    says: 'set exactly one of: job, where a Job makes the backup, and takenBy, where people do',
+  },
+  'is backed up by somebody else (001-61)': {
+    set: { 'spec.backup': { takenBy: 'Vendor' }, 'spec.drill': undefined },
+    says: 'Unsupported value: "Vendor"',
+  },
+  'says how long its own Job takes': {
+    set: { 'spec.backup.estimate': '30m' },
+    says: 'estimate is only for takenBy: remove it',
+  },
+  'drills what people back up (001-61)': {
+    set: { 'spec.backup': { takenBy: 'People', estimate: '30m' } },
+    says: 'drill tries out a backup that backup.job makes, and with backup.takenBy there is none',
   },
   'restores what it never backs up': {
     set: { 'spec.backup': undefined },
@@ -739,6 +819,15 @@ const databases = of('Database', {
   },
 });
 
+/** A word on what a step asks people for, which is complete. */
+const attests = {
+  'spec.choice': 'Attest',
+  'spec.method': undefined,
+  'spec.data': undefined,
+  'spec.step': 'backup-last',
+  'spec.reason': 'full backup, checked',
+  'spec.evidence': 'vault/portal-0042',
+};
 /** Of the valid Decision what an approval has. */
 const approves = { 'spec.choice': 'Approve', 'spec.method': undefined, 'spec.data': undefined };
 
@@ -777,7 +866,10 @@ const decisions = of('Decision', {
     },
     says: 'reason is required for the choices Waive, Attest and Rebuild',
   },
-  'names a step and rolls back': { set: { 'spec.step': 'g1-alone' }, says: 'step is only for the choice Approve' },
+  'names a step and rolls back': {
+    set: { 'spec.step': 'g1-alone' },
+    says: 'step is only for the choices Approve and Attest',
+  },
   'rebuilds a server of no group': {
     set: {
       'spec.choice': 'Rebuild',
@@ -818,6 +910,22 @@ const decisions = of('Decision', {
     },
     says: 'reason is required for the choices Waive, Attest and Rebuild',
   },
+  'attests a step without a reference (001-61)': {
+    set: { ...attests, 'spec.evidence': undefined },
+    says: 'evidence is required for the choice Attest with a step: the reference of what was done',
+  },
+  'attests a step with a command line (001-61)': {
+    set: { ...attests, 'spec.evidence': 'vault/portal-0042;reboot' },
+    says: 'evidence is required for the choice Attest with a step: the reference of what was done',
+  },
+  'attests a step with a variable (001-61)': {
+    set: { ...attests, 'spec.evidence': 'vault/$(PGPASSWORD)' },
+    says: 'evidence is required for the choice Attest with a step: the reference of what was done',
+  },
+  'attests a check and a step (001-61)': {
+    set: { ...attests, 'spec.check': 'Backups' },
+    says: "copy it from the run's status.preflight, or, for Attest, step from its status.choices instead",
+  },
   'waives a check without a name': {
     set: { 'spec.choice': 'Waive', 'spec.method': undefined, 'spec.data': undefined, 'spec.check': '' },
     says: 'spec.check',
@@ -836,7 +944,7 @@ const decisions = of('Decision', {
   },
   'signs off a step': {
     set: { 'spec.choice': 'SignOff', 'spec.method': undefined, 'spec.data': undefined, 'spec.step': 'sign-off' },
-    says: 'step is only for the choice Approve: remove it',
+    says: 'step is only for the choices Approve and Attest: remove it',
   },
   'tries a server again': {
     set: {

@@ -16,6 +16,7 @@ export interface Mutation {
 
 const database = (name: string) => ({ file: 'test/unit/database-rules.test.ts', name });
 const issue = (name: string) => ({ file: 'test/unit/issue-rules.test.ts', name });
+const peoples = (name: string) => ({ file: 'src/planner/steps/by-people.test.ts', name });
 const story = (name: string) => ({ file: 'test/simulation/golden.test.ts', name });
 const rebuild = (name: string) => ({ file: 'src/planner/rebuild.test.ts', name });
 const rules = (name: string) => ({ file: 'test/unit/planner-rules.test.ts', name });
@@ -217,9 +218,37 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a backup counts before it is verified',
     file: 'src/planner/steps/backup-database.ts',
-    find: `if ('verdict' in verified) return verified.verdict;`,
+    find: `if (verified !== undefined && 'verdict' in verified) return verified.verdict;`,
     replace: '',
     test: database('001-60: a backup that is not verified is not a way back'),
+  },
+  {
+    name: 'a backup of people counts without its reference',
+    file: 'src/planner/steps/by-people.ts',
+    find: `!approved || evidence !== ''`,
+    replace: 'true',
+    test: peoples('a word without a reference is none'),
+  },
+  {
+    name: 'a word given before people were asked counts',
+    file: 'src/planner/agreement.ts',
+    find: 'word.step === step.id && formatInstant(word.createdAt + 999) >= since',
+    replace: 'word.step === step.id && since !== undefined',
+    test: peoples('a word given before this attempt is none'),
+  },
+  {
+    name: 'people are believed that the database is back',
+    file: 'src/planner/steps/restore-database.ts',
+    find: 'if (now !== before) return fail(',
+    replace: `if (now === 'x') return fail(`,
+    test: peoples('a word is not enough: the schema must be the one from before'),
+  },
+  {
+    name: 'a reference that a Job has refused counts',
+    file: 'src/planner/steps/backup-database.ts',
+    find: 'return !isByPeople(step) || run.spec.database?.spec.backup?.verify !== undefined;',
+    replace: 'return !isByPeople(step) || run.spec.database === undefined;',
+    test: peoples('is proven by a Job where there is one that can look at it'),
   },
   {
     name: 'the database is restored under running servers',

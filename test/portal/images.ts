@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { buildBundle, nodeFlags } from '../../scripts/build.ts';
-import { buildImage } from '../cluster/image.ts';
+import { buildImages } from '../cluster/image.ts';
 import type { BuiltImage, ImageOptions } from '../cluster/image.ts';
 import { ensurePackages } from '../cluster/packages.ts';
 import { run } from '../cluster/process.ts';
@@ -41,25 +41,25 @@ export interface NamedImage extends BuiltImage {
   readonly name: string;
 }
 
-/** Builds the named releases. @throws RangeError for a name that is in neither list */
+/** Builds the named releases, all in one archive. @throws RangeError for a name that is in neither list */
 export async function buildPortalImages(names: readonly string[]): Promise<NamedImage[]> {
   const [server, load] = await Promise.all([bundlePortal('server'), bundlePortal('load')]);
-  const images: NamedImage[] = [];
-  for (const name of names) {
+  const images = names.map((name): [string, Omit<ImageOptions, 'name' | 'tag'>] => {
     const release = releases[name] ?? majorReleases[name];
     if (release === undefined) throw new RangeError(`there is no release ${name}`);
     const file = join(work, name.replace(':', '-'), 'release.json');
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, JSON.stringify({ ...release, schema: release.version.startsWith('2.') ? '42' : '41' }));
-    images.push(
-      await build1(name, {
-        base: 'node',
-        files: { '/app/server.mjs': server, '/app/load.mjs': load, '/app/release.json': file },
-        entrypoint: ['node', '/app/server.mjs'],
-      }),
-    );
-  }
-  return images;
+    const schema = release.version.startsWith('2.') ? '42' : '41';
+    writeFileSync(file, JSON.stringify({ ...release, schema, components: componentsOf(release.version) }));
+    const files = { '/app/server.mjs': server, '/app/load.mjs': load, '/app/release.json': file };
+    return [name, { base: 'node', files, entrypoint: ['node', '/app/server.mjs'] }];
+  });
+  return buildNamed(images);
+}
+
+/** What a portal of this version would bring with it; the example has no JDK, and only says so. */
+function componentsOf(version: string): Readonly<Record<string, string>> {
+  return /^1\.[01]\./.test(version) ? { jdk: '17.0.9', tomcat: '10.1.16' } : { jdk: '21.0.5', tomcat: '10.1.33' };
 }
 
 /** HAProxy of this Debian with its libraries, on a base with a shell for its preStop hook. */
@@ -85,9 +85,20 @@ export async function buildControllerImage(other?: { sources: string; tag: strin
 }
 
 async function build1(name: string, options: Omit<ImageOptions, 'name' | 'tag'>): Promise<NamedImage> {
-  const [repository = name, tag = 'latest'] = name.split(':');
-  const built = await buildImage({ ...options, name: `belay.test/${repository}`, tag });
-  return { ...built, name };
+  const [built] = await buildNamed([[name, options]]);
+  if (built === undefined) throw new Error(`${name} was not built`);
+  return built;
+}
+
+async function buildNamed(
+  images: readonly (readonly [string, Omit<ImageOptions, 'name' | 'tag'>])[],
+): Promise<NamedImage[]> {
+  const all = images.map(([name, options]): ImageOptions => {
+    const [repository = name, tag = 'latest'] = name.split(':');
+    return { ...options, name: `belay.test/${repository}`, tag };
+  });
+  const built = await buildImages(all);
+  return built.map((image, at) => ({ ...image, name: images[at]?.[0] ?? '' }));
 }
 
 /** One file that Node runs, with all it needs. @returns its path */

@@ -32,6 +32,8 @@ interface Release {
   /** Of the database it works with. */
   readonly schema: string;
   readonly fault: Fault;
+  /** Versions of what comes with it. */
+  readonly components?: Readonly<Record<string, string>>;
 }
 
 type Answer = readonly [status: number, body: unknown];
@@ -85,7 +87,7 @@ class Portal {
       case '/healthz':
         return this.#health();
       case '/about':
-        return [200, { version: this.#version(), member: this.#member }];
+        return [200, { version: this.#version(), member: this.#member, components: this.#release.components ?? {} }];
       case '/login':
         return this.#login(await readBody(request));
       case '/write':

@@ -10,6 +10,7 @@ import { holdName as holdNameByHand } from '../../src/status/by-hand-commands.ts
 import type { StoryEvent } from '../../src/simulation/simulation.ts';
 import { must } from '../../src/simulation/world.ts';
 import { majorSetting } from './major.ts';
+import { peoplesBackupStories } from './stories/backup-by-people.ts';
 import { rebuildStories } from './stories/rebuild.ts';
 import { play, setting, type Told } from './story.ts';
 
@@ -30,6 +31,12 @@ interface Moment {
 const told = (name: string): Told =>
   must(
     rebuildStories.find((story) => story.name === name),
+    name,
+  ).tell();
+
+const peoples = (name: string): Told =>
+  must(
+    peoplesBackupStories.find((story) => story.name === name),
     name,
   ).tell();
 
@@ -58,6 +65,27 @@ const moments: Readonly<Record<string, Moment>> = {
       /get podtemplate pg-tools -o json \| jq .*"BELAY_BACKUP","value":"backup-\d+"/,
       /patch statefulset\/web-1 --type=json .*get controllerrevision portal-1-\S+ -o jsonpath='\{\.data\.template\}'/,
       /^ {2}kubectl -n shop delete pvc data-web-1-0/,
+    ],
+  },
+  '001-61-backup-is-asked-for': {
+    tell: () => peoples('001-61-reference-is-proven'),
+    run: 'portal-1',
+    step: 'backup-last',
+    state: 'Running',
+    must: [
+      /^# with every server stopped: have a full backup of Database portal-db \(portal on postgres:5432\) taken, and note its reference$/,
+      /get podtemplate pg-tools -o json \| jq .*"BELAY_BACKUP","value":"REFERENCE"/,
+    ],
+  },
+  '001-61-restore-is-asked-for': {
+    tell: () => peoples('001-61-restored-by-people'),
+    run: 'portal-1-back',
+    step: 'database',
+    state: 'Running',
+    must: [
+      /^# database backup vault\/portal-0042, attested by ana@example\.org 2026-/,
+      /^# put Database portal-db \(portal on postgres:5432\) back to vault\/portal-0042, as whoever took it says$/,
+      /^# the schema must be 41 again$/,
     ],
   },
   'restore-half-done': {

@@ -144,7 +144,10 @@ describe('a load balancer that accepts and does nothing is not asked for ever', 
       objects.sets = objects.sets.map((set) => ({ ...set, metadata: { ...set.metadata, deletionTimestamp } }));
     };
     const ended = await play({
-      tell: () => ({ ...setting({ group: fail }), events: [deafSince('g1-others', remove)] }),
+      tell: () => ({
+        ...setting({ group: fail, set: { finalizeTimeout: '2m' } }),
+        events: [deafSince('g1-others', remove)],
+      }),
     });
     const { phase, service } = runNamed(ended, 'portal-1').status ?? {};
     assert.deepEqual(

@@ -119,6 +119,12 @@ describe('what a major release needs', () => {
       },
       ['DatabaseIncomplete database/portal-db spec.backup', 'DatabaseIncomplete database/portal-db spec.restore'],
     ],
+    '001-61: people back it up, and may be asked to put it back': [
+      ({ objects }) => {
+        objects.databases = [database('portal-db', { backup: { takenBy: 'People' }, restore: undefined })];
+      },
+      [],
+    ],
     '001-20: a first number that does not change is no major release': [
       ({ objects }) => {
         objects.packages[2] = packageOf('1.3.0', {

@@ -1,16 +1,11 @@
 /** The setting of the major procedure: groups above one database, 1.1.0 on schema 41, 2.0.0 on schema 42. */
-import { database, imageOf, packageOf, pool, probeSuite, serverGroup, upgradeSet } from '../builders/objects.ts';
-import { createScene, type SceneObjects } from '../../src/simulation/scene.ts';
-import { must, type Release } from '../../src/simulation/world.ts';
-import type { Setting } from './story.ts';
+import { database, packageOf } from '../builders/objects.ts';
+import { setting, type SceneDraft, type Setting, type Story, type StoryPart } from './story.ts';
 
-export interface MajorDraft {
-  readonly groups?: number;
+export interface MajorDraft extends SceneDraft {
   readonly onServed?: 'Ask' | 'KeepData' | 'DiscardWrites';
   readonly policy?: 'Automatic' | 'RequireApproval';
   readonly signOff?: 'Required' | 'NotRequired';
-  /** What is wrong with the new release. */
-  readonly release?: Partial<Release>;
 }
 
 /** The same groups and database, and a minor release: the command of row 5 must change nothing. */
@@ -22,10 +17,9 @@ export function majorSetting(draft: MajorDraft = {}): Setting {
   return settingTo('2.0.0', draft);
 }
 
-function settingTo(version: '1.2.0' | '2.0.0', draft: MajorDraft): Setting {
-  const names = Array.from({ length: draft.groups ?? 2 }, (_, index) => `group-${index + 1}`);
-  const objects: SceneObjects = {
-    packages: [
+function settingTo(version: '1.2.0' | '2.0.0', { onServed, policy, signOff, ...draft }: MajorDraft): Setting {
+  return setting({
+    releases: [
       packageOf('1.1.0', { upgradeType: 'Minor', schema: { version: '41', change: 'None' } }),
       packageOf('1.2.0', { upgradeType: 'Minor', schema: { version: '41', change: 'None' } }),
       packageOf('2.0.0', {
@@ -34,21 +28,47 @@ function settingTo(version: '1.2.0' | '2.0.0', draft: MajorDraft): Setting {
         schema: { version: '42', change: 'Migrate' },
       }),
     ],
-    pools: [pool('web', { haproxy: { endpoints: ['tcp://haproxy-0:9999'], backend: 'web' } })],
-    suites: [probeSuite('web-functions')],
     databases: [database('portal-db')],
-    groups: names.map((_, index) => serverGroup(index + 1, { database: 'portal-db' })),
-    sets: [
-      upgradeSet({
-        package: `portal-${version}`,
-        serverGroups: names,
-        signOff: draft.signOff ?? 'NotRequired',
-        rollback: { policy: draft.policy ?? 'Automatic', onServed: draft.onServed ?? 'Ask' },
-      }),
-    ],
+    ...draft,
+    group: { database: 'portal-db', ...draft.group },
+    set: {
+      package: `portal-${version}`,
+      signOff: signOff ?? 'NotRequired',
+      rollback: { policy: policy ?? 'Automatic', onServed: onServed ?? 'Ask' },
+      ...draft.set,
+    },
+  });
+}
+
+/** What a story has to know of the procedure that it is told with. */
+export interface Procedure {
+  readonly isMajor: boolean;
+  readonly to: '1.2.0' | '2.0.0';
+  /** Groups from 1.1.0 to that version; nobody has to sign off. */
+  readonly setting: (draft?: SceneDraft) => Setting;
+}
+
+const rolling: Procedure = {
+  isMajor: false,
+  to: '1.2.0',
+  setting: (draft = {}) => setting({ ...draft, set: { signOff: 'NotRequired', ...draft.set } }),
+};
+const downtime: Procedure = { isMajor: true, to: '2.0.0', setting: majorSetting };
+
+/**
+ * One story of each procedure; that of the major one has `major-` before its name.
+ * @param part of the major one, in which a sweep kills the controller; default: all of it
+ */
+export function inBoth(storyOf: (procedure: Procedure) => Story, part?: StoryPart): Story[] {
+  const again = storyOf(downtime);
+  const title = `major release: ${again.title}`;
+  return [storyOf(rolling), { ...again, name: `major-${again.name}`, title, ...(part === undefined ? {} : { part }) }];
+}
+
+/** From the beginning of one step to that of another, or to the end. */
+export function within(from: string, to?: string): StoryPart {
+  return {
+    begins: (simulation) => simulation.stepState(from) === 'Running',
+    ...(to === undefined ? {} : { ends: (simulation) => simulation.stepState(to) === 'Running' }),
   };
-  const world = createScene(objects, { from: '1.1.0' });
-  const image = imageOf(version);
-  world.releases.set(image, { ...must(world.releases.get(image), `release ${version}`), ...draft.release });
-  return { objects, world };
 }

@@ -9,6 +9,7 @@ import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { isServing, personSets, setInstance } from '../../src/simulation/pools.ts';
 
+import { doAsAttested } from '../../src/rehearsal/attested.ts';
 import { crashPlan } from '../../src/simulation/process.ts';
 import { seededRandom, type Random } from '../../src/simulation/random.ts';
 import type { Simulation, StoryEvent } from '../../src/simulation/simulation.ts';
@@ -16,7 +17,7 @@ import { provenKey, type World } from '../../src/simulation/world.ts';
 import type { UpgradeRunStatus } from '../../src/api/upgrade-run.ts';
 import { formatInstant } from '../../src/shared/instant.ts';
 import { isEnded } from '../../src/status/summarize-run.ts';
-import { decision } from '../builders/objects.ts';
+import { database, decision } from '../builders/objects.ts';
 import { majorSetting, minorSetting } from './major.ts';
 import { decide, play, setting, type Told } from './story.ts';
 
@@ -49,6 +50,15 @@ function draw(seed: number): Drawn {
           set: { signOff: 'NotRequired', rollback },
         })
       : (kind === 'minor' ? minorSetting : majorSetting)({ groups, policy, onServed });
+  const byPeople = kind === 'major' && random() < 0.3;
+  if (byPeople)
+    scene.objects.databases = [
+      database('portal-db', {
+        backup: { takenBy: 'People', estimate: '10m' },
+        ...(random() < 0.5 ? { restore: undefined } : {}),
+      }),
+    ];
+  const people = byPeople ? [doesAsAsked(random, 'backup-last'), doesAsAsked(random, 'database')] : [];
   // What a person gives up, or has allowed beforehand, is not lost silently.
   scene.world.promises.mayLose = true;
   const until = untilOf(random);
@@ -57,10 +67,15 @@ function draw(seed: number): Drawn {
   const events = Array.from({ length: Math.floor(random() * 4) }, () => eventOf(random, groups));
   const crashes = Array.from({ length: Math.floor(random() * 4) }, () => 1 + Math.floor(random() * 120));
   return {
-    told: { ...scene, fail, events: [...events, answers(random), ...triesAgain(random)], limitMs: 120 * minuteMs },
+    told: {
+      ...scene,
+      fail,
+      events: [...events, ...people, answers(random), ...triesAgain(random)],
+      limitMs: 120 * minuteMs,
+    },
     crashes,
     words: [
-      `${kind}, ${groups} groups, ${policy}, ${onServed}`,
+      `${kind}, ${groups} groups, ${policy}, ${onServed}${byPeople ? ', people take the backup' : ''}`,
       `fails: ${fail.join(', ')}; agreed until ${until ?? 'whenever'}`,
       `killed at: ${crashes.join(', ')}`,
       ...events.map((event) => `${(event.atMs ?? 0) / 1000} s: ${String(event.what)}`),
@@ -123,7 +138,8 @@ function answers(random: Random): StoryEvent {
   return {
     what: 'ana answers',
     when: ({ store, world }) => {
-      const asked = store.runs.at(-1)?.status?.phase === 'AwaitingDecision';
+      const { phase, choices = [] } = store.runs.at(-1)?.status ?? {};
+      const asked = phase === 'AwaitingDecision' && choices.some(({ choice }) => isPlain(choice));
       since = asked ? Math.min(since, world.clock.now()) : Number.POSITIVE_INFINITY;
       return asked && world.clock.now() - since >= patienceMs;
     },
@@ -140,6 +156,27 @@ function answers(random: Random): StoryEvent {
         ...(method === undefined ? {} : { method }),
         ...(data === undefined ? {} : { data }),
       });
+    },
+  };
+}
+
+/** People who do what a step asks for, or will not, after some time. */
+function doesAsAsked(random: Random, step: 'backup-last' | 'database'): StoryEvent {
+  const verdict = random() < 0.15 ? 'Denied' : 'Approved';
+  const patienceMs = Math.floor(random() * 10 * minuteMs);
+  let since = Number.POSITIVE_INFINITY;
+  return {
+    what: `ben does what ${step} asks for, ${verdict}`,
+    when: ({ store, world }) => {
+      const choices = store.runs.at(-1)?.status?.choices ?? [];
+      const asked = choices.some((one) => one.choice === 'Attest' && one.step === step);
+      since = asked ? Math.min(since, world.clock.now()) : Number.POSITIVE_INFINITY;
+      return asked && world.clock.now() - since >= patienceMs;
+    },
+    act: (simulation) => {
+      const word = { choice: 'Attest', step, verdict, evidence: 'vault/42' } as const;
+      doAsAttested(simulation.world, simulation.store.runs.at(-1) ?? assert.fail(), word);
+      decide(simulation, word);
     },
   };
 }

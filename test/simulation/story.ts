@@ -1,5 +1,7 @@
 /** How a story is told: a cluster, what happens to it, and how it must end. */
 import assert from 'node:assert/strict';
+import type { Database } from '../../src/api/database.ts';
+import type { Package } from '../../src/api/package.ts';
 import type { UpgradeRun } from '../../src/api/upgrade-run.ts';
 import { parseInstant } from '../../src/shared/instant.ts';
 import { applyFault, scriptOf, type DriverFault } from '../../src/simulation/faults.ts';
@@ -8,7 +10,7 @@ import { crashPlan, type CrashPlan } from '../../src/simulation/process.ts';
 import type { ProbeScript } from '../../src/simulation/probing.ts';
 import { createScene, type SceneObjects, type SceneOptions } from '../../src/simulation/scene.ts';
 import { Simulation, type SimulationResult, type StoryEvent } from '../../src/simulation/simulation.ts';
-import type { Release, World } from '../../src/simulation/world.ts';
+import { must, type Release, type World } from '../../src/simulation/world.ts';
 import { decision, imageOf, packageOf, pool, probeSuite, serverGroup, upgradeSet } from '../builders/objects.ts';
 
 type GroupSpec = NonNullable<Parameters<typeof serverGroup>[1]>;
@@ -22,9 +24,12 @@ export interface SceneDraft {
   readonly group?: GroupSpec;
   readonly set?: SetSpec;
   readonly suite?: Parameters<typeof probeSuite>[1];
-  /** What is wrong with version 1.2.0. */
+  /** What is wrong with the version that is asked for. */
   readonly release?: Partial<Release>;
   readonly packages?: readonly string[];
+  /** Packages that are more than a version. */
+  readonly releases?: readonly Package[];
+  readonly databases?: readonly Database[];
   readonly options?: SceneOptions;
 }
 
@@ -47,17 +52,19 @@ export function setting(draft: SceneDraft = {}): Setting {
           },
         };
   const objects: SceneObjects = {
-    packages: (draft.packages ?? ['1.1.0', '1.2.0']).map((version) => packageOf(version)),
+    packages: [...(draft.releases ?? (draft.packages ?? ['1.1.0', '1.2.0']).map((version) => packageOf(version)))],
     pools: [pool('web', { ...driver, minServing: draft.minServing ?? 1 })],
     suites: [probeSuite('web-functions', draft.suite ?? {})],
-    databases: [],
+    databases: [...(draft.databases ?? [])],
     groups: names.map((_, index) => serverGroup(index + 1, draft.group ?? {})),
     sets: [upgradeSet({ serverGroups: names, rollback: { policy: 'Automatic' }, ...draft.set })],
   };
   const world = createScene(objects, { from: '1.1.0', ...draft.options });
-  const old = imageOf('1.1.0');
-  world.releases.set(old, { version: '1.1.0' });
-  if (draft.release !== undefined) world.releases.set(imageOf('1.2.0'), { version: '1.2.0', ...draft.release });
+  if (draft.release !== undefined) {
+    const wanted = objects.packages.find(({ metadata }) => metadata.name === objects.sets[0]?.spec.package);
+    const image = imageOf(must(wanted, 'package').spec.version);
+    world.releases.set(image, { ...must(world.releases.get(image), 'release'), ...draft.release });
+  }
   return { objects, world };
 }
 

@@ -22,6 +22,8 @@ export interface SweepTask {
   readonly order: Order;
   /** Lists of points at which the controller is killed, one telling each; default: each point of the story alone. */
   readonly kills?: readonly (readonly number[])[];
+  /** So many points alone where the order is drawn, of a story that is told whole; default 12. */
+  readonly singles?: number;
   /** Draw so many lists of several points, beside the others. */
   readonly draws?: number;
 }
@@ -37,7 +39,7 @@ export interface SweepReport {
 const maxFailures = 3;
 const killsPerDraw = 4;
 /** Single kills in each drawn order, of a whole story and of the part of one: new ones in every run. */
-const drawsOfStory = 40;
+const drawsOfStory = 12;
 const drawsOfPart = 3;
 /** So many points at either end of a long part. */
 const edgeOfPart = 50;
@@ -83,12 +85,12 @@ async function pointsOf(story: Story, order: Order): Promise<Range> {
 }
 
 /** Each point alone; only some where the order is not the one it is written in. */
-function singly({ order }: SweepTask, { first, last, isPart }: Range): number[][] {
+function singly({ order, singles = drawsOfStory }: SweepTask, { first, last, isPart }: Range): number[][] {
   const all = Array.from({ length: last - first + 1 }, (_, index) => [first + index]);
   // In the middle of a long part the same is asked again and again.
   if (order === 'fixed')
     return isPart && all.length > 2 * edgeOfPart ? [...all.slice(0, edgeOfPart), ...all.slice(-edgeOfPart)] : all;
-  const draws = isPart ? drawsOfPart : drawsOfStory;
+  const draws = isPart ? drawsOfPart : singles;
   if (!isPart && all.length <= draws) return all;
   const random = seededRandom(order);
   return Array.from({ length: draws }, () => [pick(random, { first, last })]);

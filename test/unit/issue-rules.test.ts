@@ -180,7 +180,16 @@ describe('a word for a restart', () => {
     const entries = failedEntries(spec, 'g2-isolated').map((entry, index) =>
       index === at ? { ...entry, handles } : entry,
     );
-    const word = { name: 'again', choice: 'Restart', approved: true, by: 'ana', reason: '', method: '', data } as const;
+    const word = {
+      name: 'again',
+      choice: 'Restart',
+      approved: true,
+      by: 'ana',
+      reason: '',
+      evidence: '',
+      method: '',
+      data,
+    } as const;
     const about = { check: '', step: '', group: '', server: '', as: '', createdAt: now } as const;
     return decideAfterFailure(
       {

@@ -8,11 +8,13 @@ import { PauseError, TerminalError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { call } from '../access.ts';
 import type { CheckDriver, Operation, RunContext } from '../contract.ts';
+import { createSend } from '../send-message.ts';
 import { unknown, type Answer } from './answer.ts';
 import { endDrill, observeDrill, runDrill } from './drill.ts';
 import { Expressions } from './expression.ts';
 import { observeHook, runHook } from './hook.ts';
 import { observeAccess, observePull, runAccess, runPull } from './jobs.ts';
+import { observeLine, testLine } from './line.ts';
 import { lookAtBudgets, lookAtMachine, lookAtSnapshots, lookAtSpace, lookAtStaged, lookAtVolumes } from './looks.ts';
 import type { CheckParts } from './parts.ts';
 
@@ -29,7 +31,13 @@ const mostRemembered = 1_000;
 export function createCheckDriver({ client, clock, logger }: CheckDriverOptions): CheckDriver {
   /** Why a request was refused, by its id: an answer to the check, not an end of the run. */
   const refused = new Map<string, string>();
-  const parts = { client, clock, expressions: new Expressions(clock) };
+  const parts: CheckParts = {
+    client,
+    clock,
+    expressions: new Expressions(clock),
+    send: createSend({ client, clock }),
+    lines: new Map(),
+  };
   return {
     observe: (context, check, signal) =>
       call(`looking for the check ${check.kind}`, signal, async () => {
@@ -90,6 +98,8 @@ function look(parts: CheckParts, context: RunContext, check: CheckRequest, signa
       return observeDrill(parts, context, check, signal);
     case 'Hook':
       return observeHook(parts, context, check, signal);
+    case 'Channel':
+      return Promise.resolve(observeLine(parts, check));
     default:
       return assertNever(check);
   }
@@ -100,6 +110,7 @@ async function run(parts: CheckParts, operation: Operation, check: CheckRequest,
   if (check.kind === 'Access') return runAccess(parts, operation, check, signal);
   if (check.kind === 'Drill') return runDrill(parts, operation, check, signal);
   if (check.kind === 'Hook') return runHook(parts, operation, check, signal);
+  if (check.kind === 'Channel') return testLine(parts, operation, check, signal);
 }
 
 async function end(parts: CheckParts, operation: Operation, check: CheckRequest, signal: AbortSignal): Promise<void> {

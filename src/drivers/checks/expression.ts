@@ -1,7 +1,8 @@
+import { answerOf } from '../../planner/preflight/expressions.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { evaluateCel } from '../cel.ts';
 import { sha256 } from '../marks.ts';
-import { failed, passed, unknown, type Answer, type CheckOf } from './answer.ts';
+import type { Answer, CheckOf } from './answer.ts';
 
 /** Expressions over facts that a plan has fixed: each is evaluated once. */
 export class Expressions {
@@ -18,7 +19,7 @@ export class Expressions {
     if (known !== undefined) return known;
     const variables = JSON.parse(facts) as Record<string, unknown>;
     const outcome = await evaluateCel(expression, variables, { clock: this.#clock, signal });
-    const answer = tell(expression, outcome);
+    const answer = answerOf(expression, outcome);
     if (this.#answers.size >= mostKept) this.#answers.clear();
     // What has no answer now may have been too slow once.
     if (answer.state !== 'unknown') this.#answers.set(key, answer);
@@ -27,20 +28,3 @@ export class Expressions {
 }
 
 const mostKept = 500;
-
-function tell(expression: string, outcome: Awaited<ReturnType<typeof evaluateCel>>): Answer {
-  switch (outcome.kind) {
-    case 'holds':
-    case 'read':
-      return passed(`${expression} holds`);
-    case 'doesNotHold':
-      return failed(`${expression} does not hold`, '');
-    case 'malformed':
-      return unknown(`${expression} cannot be read: ${outcome.why}`, 'correct spec.checks of the Package');
-    case 'noAnswer':
-      return unknown(
-        `${expression} has no answer: ${outcome.why}`,
-        'declare what it asks for in spec.facts of the Pool',
-      );
-  }
-}

@@ -43,6 +43,8 @@ export function actionFor(database: DatabaseSpec, verb: DatabaseVerb): VerbActio
 function taskFor(database: DatabaseSpec, verb: DatabaseVerb): { field: string; task: { job: JobAction } | undefined } {
   const { backup, readOnly } = database;
   switch (verb) {
+    case 'backup':
+      return { field: 'spec.backup.job', task: backup?.job === undefined ? undefined : { job: backup.job } };
     case 'verify':
       return { field: 'spec.backup.verify.job', task: backup?.verify };
     case 'setReadOnly':

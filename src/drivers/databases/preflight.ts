@@ -1,18 +1,14 @@
 /** What would keep the Jobs of a Database from being made, found before anything is touched. Reads only. */
-import type { JobAction } from '../../api/common.ts';
-import type { Database, DatabaseSpec } from '../../api/database.ts';
+import type { Database } from '../../api/database.ts';
 import type { Package } from '../../api/package.ts';
 import type { KubeClient } from '../../kube/types.ts';
+import { jobsOfDatabase, secretsOfDatabase, variableFaults, verbFaults } from '../../planner/declared/jobs.ts';
 import type { Problem } from '../../planner/validate.ts';
 import type { RunContext } from '../contract.ts';
 import {
-  type DeclaredJob,
-  type Fault,
   findSecretFaults,
   findTemplateProblems as findProblemsOfTemplates,
   type JobsPreflight,
-  secretsOf,
-  variableFaults,
 } from '../jobs/preflight.ts';
 
 export interface DatabasePreflight {
@@ -27,12 +23,9 @@ export async function findDatabaseProblems(
   signal: AbortSignal,
 ): Promise<Problem[]> {
   const asked = jobsOf(look);
-  const { credentialsSecret } = look.database.spec.connection;
-  const credentials =
-    credentialsSecret === undefined ? [] : [{ field: 'spec.connection.credentialsSecret', name: credentialsSecret }];
   const [templates, references] = await Promise.all([
     findProblemsOfTemplates(asked, signal),
-    findSecretFaults(look, [...credentials, ...secretsOf(asked.jobs)], signal),
+    findSecretFaults(look, secretsOfDatabase(look.database.spec), signal),
   ]);
   const missing = verbFaults(look.database.spec, package_);
   const faults = [...missing, ...references, ...asked.jobs.flatMap(variableFaults)];
@@ -45,36 +38,5 @@ export async function findTemplateProblems(look: DatabasePreflight, signal: Abor
 }
 
 function jobsOf({ database, client, context }: DatabasePreflight): JobsPreflight {
-  return { object: `database/${database.metadata.name}`, jobs: actionsOf(database.spec), client, context };
-}
-
-const factsOfAll = ['VERB', 'OPERATION', 'RUN', 'STEP', 'DB_HOST', 'DB_PORT', 'DB_NAME', 'FROM_VERSION', 'TO_VERSION'];
-
-function actionsOf({ schemaVersion, backup, migrate, readOnly, restore, drill }: DatabaseSpec): DeclaredJob[] {
-  const one = (at: string, task: { readonly job: JobAction } | undefined, facts: readonly string[]): DeclaredJob[] =>
-    task === undefined ? [] : [{ at: `${at}.job`, action: task.job, facts: [...factsOfAll, ...facts] }];
-  return [
-    ...one('spec.schemaVersion', schemaVersion, []),
-    ...one('spec.backup', backup, []),
-    ...one('spec.backup.verify', backup?.verify, ['BACKUP']),
-    ...one('spec.migrate', migrate, ['FROM_SCHEMA', 'TO_SCHEMA']),
-    ...one('spec.readOnly.set', readOnly?.set, []),
-    ...one('spec.readOnly.clear', readOnly?.clear, []),
-    ...one('spec.readOnly.writeProbe', readOnly?.writeProbe, []),
-    ...one('spec.restore', restore, ['BACKUP']),
-    ...one('spec.drill', drill, ['BACKUP']),
-  ];
-}
-
-/** What the plan runs although the schema stays; a package that migrates is the planner's to judge. */
-function verbFaults(spec: DatabaseSpec, { metadata, spec: release }: Package): Fault[] {
-  if (release.schema?.change === 'Migrate') return [];
-  const verbs = release.upgradeType === 'Major' ? (['backup', 'migrate'] as const) : (['migrate'] as const);
-  return verbs
-    .filter((verb) => spec[verb] === undefined)
-    .map((verb) => ({
-      reason: 'DatabaseIncomplete',
-      field: `spec.${verb}`,
-      message: `installing ${metadata.name} runs it, also where the schema stays: fill it in, or name no Database in the ServerGroups`,
-    }));
+  return { object: `database/${database.metadata.name}`, jobs: jobsOfDatabase(database.spec), client, context };
 }

@@ -1,24 +1,20 @@
 /** What would keep a Job that an object of ours declares from being made, found before anything is touched. Reads only. */
-import { type JobAction, hasDigest } from '../../api/common.ts';
-import { variableNames } from '../../api/variables.ts';
 import { isForbidden } from '../../kube/kube-error.ts';
-import type { PodTemplate } from '../../kube/objects.ts';
 import { secrets } from '../../kube/resources.ts';
 import type { KubeClient } from '../../kube/types.ts';
+import {
+  type DeclaredJob,
+  type Fault,
+  secretsOf,
+  templateProblems,
+  templatesOf,
+  variableFaults,
+  type WantedObject,
+} from '../../planner/declared/jobs.ts';
 import type { Problem } from '../../planner/validate.ts';
 import { userClient } from '../access.ts';
 import type { RunContext } from '../contract.ts';
 import { podTemplates } from './one-shot-job.ts';
-
-export type Fault = Omit<Problem, 'object'>;
-
-export interface DeclaredJob {
-  /** Place of the job in the object, such as "spec.migrate.job". */
-  readonly at: string;
-  readonly action: JobAction;
-  /** What its texts may name: the `BELAY_*` that it gets, without the prefix. */
-  readonly facts: readonly string[];
-}
 
 export interface JobsPreflight {
   /** Such as "database/portal-db". */
@@ -44,38 +40,19 @@ export async function findTemplateProblems(
   signal: AbortSignal,
 ): Promise<Problem[]> {
   const as = userClient(client, context);
-  const fields = new Map<string, string>();
-  for (const { at, action } of jobs) {
-    const { podTemplate } = action;
-    if (podTemplate !== undefined && !fields.has(podTemplate)) fields.set(podTemplate, `${at}.podTemplate`);
-  }
-  const looks = [...fields].map(async ([name, field]): Promise<Problem[]> => {
+  const looks = templatesOf(jobs).map(async ({ name, field }): Promise<Problem[]> => {
     const found = await lookFor('PodTemplate', name, () =>
       as.find(podTemplates, { namespace: context.namespace, name }, signal),
     );
     if ('fault' in found) return [{ object, field, ...found.fault }];
-    return templateProblems(name, found.object.template);
+    return templateProblems(name, found.object.template.spec);
   });
   return (await Promise.all(looks)).flat();
 }
 
-interface WantedSecret {
-  readonly field: string;
-  readonly name: string;
-  readonly key?: string;
-}
-
-export function secretsOf(jobs: readonly DeclaredJob[]): WantedSecret[] {
-  return jobs.flatMap(({ at, action }) =>
-    (action.env ?? []).flatMap(({ name, secretKeyRef }) =>
-      secretKeyRef === undefined ? [] : [{ field: `${at}.env[${name}]`, ...secretKeyRef }],
-    ),
-  );
-}
-
 export async function findSecretFaults(
   { client, context }: Pick<JobsPreflight, 'client' | 'context'>,
-  wanted: readonly WantedSecret[],
+  wanted: readonly Omit<WantedObject, 'kind'>[],
   signal: AbortSignal,
 ): Promise<Fault[]> {
   const as = userClient(client, context);
@@ -103,48 +80,4 @@ async function lookFor<T>(
     if (!isForbidden(error)) throw error;
     return { fault: { reason: 'Forbidden', message: `${error.message}; grant the permission` } };
   }
-}
-
-function templateProblems(name: string, { spec }: PodTemplate): Problem[] {
-  const object = `podtemplate/${name}`;
-  const [first] = spec.containers;
-  if (first === undefined) {
-    const message = 'there is no container to run the Job: give the PodTemplate one';
-    return [{ reason: 'PodTemplateEmpty', object, field: 'template.spec.containers', message }];
-  }
-  const lists = [
-    { field: 'template.spec.initContainers', containers: spec.initContainers ?? [] },
-    { field: 'template.spec.containers', containers: spec.containers },
-  ];
-  return lists.flatMap(({ field, containers }) =>
-    containers
-      .filter(({ image = '' }) => !hasDigest(image))
-      .map((container) => ({
-        reason: 'ImageNotByDigest',
-        object,
-        field: `${field}[${container.name}].image`,
-        message: `"${container.image ?? ''}" may be another program when the way back is taken: append @sha256: and its digest`,
-      })),
-  );
-}
-
-/** In the order in which the Job gets them: an `env` counts for those after it, a Secret's value for none. */
-export function variableFaults({ at, action, facts }: DeclaredJob): Fault[] {
-  const known = new Set(facts);
-  const faults: Fault[] = [];
-  const check = (field: string, ...texts: readonly string[]): void => {
-    const unset = variableNames(...texts).filter((name) => !known.has(name));
-    for (const name of unset) {
-      const message = `\${${name}} has no value here: take one of ${facts.join(', ')}, or write $\${${name}} for the text itself`;
-      faults.push({ reason: 'VariableNotSet', field, message });
-    }
-  };
-  for (const { name, value } of action.env ?? []) {
-    if (value === undefined) continue;
-    check(`${at}.env[${name}]`, value);
-    known.add(name);
-  }
-  check(`${at}.command`, ...(action.command ?? []));
-  check(`${at}.args`, ...(action.args ?? []));
-  return faults;
 }

@@ -2,7 +2,7 @@ import type { Pool } from '../../api/pool.ts';
 import type { Service } from '../../kube/objects.ts';
 import type { MemberRef } from '../../planner/effects.ts';
 import type { PoolObservation } from '../../planner/observed.ts';
-import { findPoolLabelProblems, poolLabel } from '../../planner/pool-label.ts';
+import { findPoolLabelConflicts, findPoolLabelProblems, poolLabel } from '../../planner/pool-label.ts';
 import type { Problem } from '../../planner/validate.ts';
 import { jsonPathProblem } from '../json-path.ts';
 import { type Workload, selectorKeys } from '../pods.ts';
@@ -74,50 +74,13 @@ function checkHaproxy({ pool, seen }: PoolScene): Problem[] {
     );
 }
 
-/** Two Pools that are one pool: each would undo what the other sets. Pure. */
-export function checkAliases(pools: readonly Pool[]): Problem[] {
-  const owners = new Map<string, Pool>();
-  const problems: Problem[] = [];
-  for (const pool of pools.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))) {
-    for (const place of new Set(placesOf(pool))) {
-      const other = owners.get(place);
-      if (other === undefined) owners.set(place, pool);
-      else
-        problems.push(
-          poolProblem(
-            pool,
-            'PoolAliased',
-            'spec',
-            `it is the same as Pool ${other.metadata.name} (${place}): name one of them only`,
-          ),
-        );
-    }
-  }
-  return problems;
-}
-
-function placesOf({ spec }: Pool): string[] {
-  if (spec.service !== undefined) return [`service ${spec.service.name}`];
-  return (spec.haproxy?.endpoints ?? []).map(
-    (endpoint) => `backend ${spec.haproxy?.backend ?? ''} at ${endpoint.toLowerCase()}`,
-  );
-}
-
 /** A pod carries one pool label: its workload cannot be in two Services that select different values. Pure. */
 export function checkOneLabel(scenes: readonly PoolScene[]): Problem[] {
-  const values = new Map<string, { value: string; pool: string }>();
-  const problems: Problem[] = [];
-  for (const { pool, service, members } of scenes) {
-    const value = service?.spec.selector?.[poolLabel];
-    if (value === undefined) continue;
-    for (const { member } of members) {
-      const key = `${member.workload.kind.toLowerCase()}/${member.workload.name}`;
-      const other = values.get(key);
-      if (other !== undefined && other.value !== value) {
-        const message = `Pools ${other.pool} and ${pool.metadata.name} select different values of ${poolLabel}, and a pod carries one: let both Services select ${other.value}`;
-        problems.push({ reason: 'PoolLabelConflict', object: key, field: 'spec.template.metadata.labels', message });
-      } else values.set(key, { value, pool: pool.metadata.name });
-    }
-  }
-  return problems;
+  return findPoolLabelConflicts(
+    scenes.map(({ pool, service, members }) => ({
+      pool: pool.metadata.name,
+      value: service?.spec.selector?.[poolLabel],
+      workloads: members.map(({ member }) => member.workload),
+    })),
+  );
 }

@@ -18,6 +18,8 @@ export interface TryResult {
   readonly final?: boolean;
   /** What was asked and what came back, for the deployment log; not redacted yet. */
   readonly evidence?: Omit<Evidence, 'title'>;
+  /** Versions by component, as answered, whatever was wanted. */
+  readonly components?: Readonly<Record<string, string>>;
 }
 
 /** Each counts tries in a row. */

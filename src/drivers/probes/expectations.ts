@@ -160,7 +160,11 @@ export function captureValues(captures: readonly Capture[], judged: Judged): Cap
   return { values };
 }
 
-function captureOne(capture: Capture, judged: Judged): { readonly text: string } | { readonly problem: string } {
+/** One value of the answer, or why there is none. */
+export function captureOne(
+  capture: Pick<Capture, 'json' | 'header' | 'matches'>,
+  judged: Judged,
+): { readonly text: string } | { readonly problem: string } {
   const { answer } = judged;
   if (capture.header !== undefined) {
     const [first] = answer.headers.get(capture.header.toLowerCase()) ?? [];

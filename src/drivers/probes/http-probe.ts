@@ -2,6 +2,7 @@ import type { HttpProbe } from '../../api/probe-suite.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import { sendHttp, type HttpAnswer } from '../send-http.ts';
 import type { TryResult } from './attempts.ts';
+import { readComponents } from './components.ts';
 import { captureValues, findMismatches } from './expectations.ts';
 import { tlsRules } from './network.ts';
 import { fill, withEnv } from './secrets.ts';
@@ -41,9 +42,12 @@ export async function tryHttp(probe: HttpProbe, context: TryContext): Promise<Tr
     return { answer: 'fail', message: mismatches.slice(0, 3).join('; '), evidence: evidenceOf(first, answer) };
   const captured = captureValues(probe.capture ?? [], judged);
   if ('problem' in captured) return { answer: 'fail', message: captured.problem, evidence: evidenceOf(first, answer) };
+  const told = readComponents(probe.components ?? [], judged);
+  if ('problem' in told) return { answer: 'fail', message: told.problem, evidence: evidenceOf(first, answer) };
   for (const value of Object.values(captured.values)) if (value.length >= sessionLength) secrets.redactor.add(value);
   session.captured = { ...session.captured, ...captured.values };
-  return { answer: 'pass', message: '' };
+  if (probe.components === undefined) return { answer: 'pass', message: '' };
+  return { answer: 'pass', message: '', evidence: evidenceOf(first, answer), components: told.versions };
 }
 
 /** Of the headers only those that hold no session. */

@@ -9,6 +9,7 @@ import { factsOfJob } from '../jobs/job-evidence.ts';
 import { readTemplate } from '../jobs/one-shot-job.ts';
 import { podsNamedBy } from '../jobs/pod-state.ts';
 import type { TryResult } from './attempts.ts';
+import { parseComponents } from './components.ts';
 import { jobName, jobObject } from './job-object.ts';
 import { ProbeNotWanted } from './not-wanted.ts';
 import { jobState, type JobState } from './job-result.ts';
@@ -84,13 +85,21 @@ async function resultOfJob(
   const evidence = { facts, output };
   switch (state.kind) {
     case 'passed':
-      return { answer: 'pass', message: '', evidence };
+      return { ...toldBy(pod, context, at), evidence };
     case 'silent':
       if (!state.isOver) await remove(context, at);
       return { answer: 'none', message: `Job ${at.name}: ${state.message}`, evidence };
     case 'exited':
       return { answer: 'fail', message: `Job ${at.name}: ${state.message}${endOfLog(output)}`, evidence };
   }
+}
+
+function toldBy(pod: Pod | undefined, { secrets }: TryContext, at: ObjectName): TryResult {
+  const name = pod?.spec.containers[0]?.name;
+  const { state } = (pod?.status?.containerStatuses ?? []).find((container) => container.name === name) ?? {};
+  const told = parseComponents(state?.terminated?.message ?? '', secrets.redactor);
+  if ('problem' in told) return { answer: 'fail', message: `Job ${at.name}: ${told.problem}` };
+  return { answer: 'pass', message: '', components: told.versions };
 }
 
 /** Redacted; its absence does not change the verdict. */

@@ -48,6 +48,21 @@ describe('preflight of probes', () => {
     );
   });
 
+  it('001-34: names paths and expressions of components that cannot be read', async () => {
+    const components = [
+      { name: 'jdk', json: '$.a[' },
+      { name: 'tomcat', matches: 'a(?=b)' },
+      { name: 'perl', header: 'server' },
+    ];
+    const got = await problemsOf({ probes: [{ name: 'a', http: { url: 'http://a', components } }] });
+    assert.deepEqual(
+      got.map((text) => text.replace(/: ".*/, '')),
+      ['components[jdk].json', 'components[tomcat].matches'].map(
+        (field) => `InvalidObject probesuite/web spec.probes[a].http.${field}`,
+      ),
+    );
+  });
+
   it('names paths and expressions that cannot be read', async () => {
     const expect = { json: [{ path: '$.a[', exists: true }], body: { matches: 'a(?=b)' } };
     const got = await problemsOf({ probes: [{ name: 'a', http: { url: 'http://a', expect } }] });

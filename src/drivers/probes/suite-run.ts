@@ -1,3 +1,4 @@
+import { maxVersionLength } from '../../api/component.ts';
 import type { Probe, ProbeSuiteSpec } from '../../api/probe-suite.ts';
 import { sleep, withDeadline } from '../../kube/deadline.ts';
 import type { KubeClient } from '../../kube/types.ts';
@@ -9,6 +10,7 @@ import type { Evidence, Operation } from '../contract.ts';
 import { shownEvidence } from '../jobs/job-evidence.ts';
 import { Redactor } from '../jobs/redaction.ts';
 import { count, decideVerdict, noTries, rulesOf, type TryResult } from './attempts.ts';
+import { mergeVersions, type Versions } from './components.ts';
 import { resolveParameters } from './parameters.ts';
 import type { SecretReader, Values } from './secrets.ts';
 import { newSession, type Session } from './session.ts';
@@ -41,6 +43,8 @@ export class SuiteRun {
   readonly #sessions = new Map<string, Session>();
   readonly #results: { probe: string; state: ProbeState; message: string }[];
   readonly #evidence = new Map<string, Omit<Evidence, 'title'>>();
+  /** By probe, as its last try was answered. */
+  readonly #components = new Map<string, Versions>();
   #state: ProbeState = 'running';
   #message = '';
 
@@ -62,7 +66,16 @@ export class SuiteRun {
       state: this.#state,
       message: this.#message,
       results: this.#results.map((result) => ({ ...result })),
+      ...this.#told(),
     };
+  }
+
+  #told(): Pick<ProbeObservation, 'components'> {
+    const shown = Object.entries(mergeVersions([...this.#components.values()])).map(
+      // What a secret is replaced by may be longer than the secret.
+      ([name, version]) => [name, this.#secrets.redactor.redact(version).slice(0, maxVersionLength)] as const,
+    );
+    return shown.length === 0 ? {} : { components: Object.fromEntries(shown) };
   }
 
   /** Of the last try of each probe: what a Job wrote, and whatever did not pass. */
@@ -141,7 +154,9 @@ export class SuiteRun {
   }
 
   /** A test that has passed at last needs no explanation; what a Job wrote is kept whatever it said. */
-  #keep({ name, job }: Probe, { answer, evidence }: TryResult): void {
+  #keep({ name, job }: Probe, { answer, evidence, components }: TryResult): void {
+    // Silence does not take back what was said.
+    if (components !== undefined && answer !== 'none') this.#components.set(name, components);
     if (answer === 'pass' && job === undefined) this.#evidence.delete(name);
     else this.#evidence.set(name, evidence ?? { facts: [], output: '' });
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { formatDuration } from '../../shared/duration.ts';
 import type { Operation } from '../contract.ts';
 import type { TryResult } from './attempts.ts';
+import { componentMismatch, mergeVersions, type Versions } from './components.ts';
 import { tryHttp } from './http-probe.ts';
 import { tryJob } from './job-probe.ts';
 import { resultOf } from './network.ts';
@@ -35,20 +36,38 @@ export async function tryEverywhere(round: Round, signal: AbortSignal): Promise<
   const deadline = formatDuration(round.deadlineMs);
   try {
     let passed: TryResult['evidence'];
+    const told: Versions[] = [];
     const targets = await findTargets({ ...secrets, scope: request.scope, workloads: request.workloads }, signal);
     for (const target of targets) {
       const session = round.sessionOf(target.key);
       const name = [request.id, probe.name, round.attempt, target.key].join('/');
       const values = { ...round.parameters, ...session.captured };
-      const result = await tryProbe(probe, { ...round, name, values, target, session, signal }, deadline);
+      const tried = await tryProbe(probe, { ...round, name, values, target, session, signal }, deadline);
+      const result = withComponents(tried, round);
+      if (result.components !== undefined) told.push(result.components);
+      const components = mergeVersions(told);
       if (result.answer !== 'pass')
-        return target.name === '' ? result : { ...result, message: `${result.message} (pod ${target.name})` };
+        return {
+          ...result,
+          message: `${result.message}${target.name === '' ? '' : ` (pod ${target.name})`}`,
+          components,
+        };
       passed = result.evidence;
     }
-    return { answer: 'pass', message: '', ...(passed === undefined ? {} : { evidence: passed }) };
+    const evidence = passed === undefined ? {} : { evidence: passed };
+    return { answer: 'pass', message: '', ...evidence, components: mergeVersions(told) };
   } catch (error) {
     return resultOf(error, deadline);
   }
+}
+
+/** A component of another version than the Package names does not pass, however well the server answers. */
+function withComponents(result: TryResult, { request, secrets }: Round): TryResult {
+  const { components } = result;
+  if (result.answer !== 'pass' || components === undefined) return result;
+  const server = request.scope === 'Isolated' ? (request.parameters['SERVER'] ?? '') : '';
+  const message = componentMismatch(components, request.components ?? {}, { server, redactor: secrets.redactor });
+  return message === undefined ? result : { ...result, answer: 'fail', message };
 }
 
 async function tryProbe(probe: Probe, context: TryContext, deadline: string): Promise<TryResult> {

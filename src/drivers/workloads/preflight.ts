@@ -1,5 +1,6 @@
 import type { WorkloadRef } from '../../planner/effects.ts';
 import type { Problem } from '../../planner/validate.ts';
+import { findSharedClaims, findWorkloadProblems } from '../../planner/workload-rules.ts';
 import { fieldConflictsOf } from '../../kube/kube-error.ts';
 import { apiVersionOf } from '../../kube/resources.ts';
 import type { KubeClient } from '../../kube/types.ts';
@@ -18,43 +19,11 @@ export function checkWorkload(
   { takeOwnership }: { readonly takeOwnership: boolean },
 ): Problem[] {
   const object = workloadObject(ref);
-  const problem = (reason: string, field: string, message: string): Problem => ({ reason, object, field, message });
-  const problems: Problem[] = [];
-  const { spec } = workload;
-  if (
-    'persistentVolumeClaimRetentionPolicy' in spec &&
-    spec.persistentVolumeClaimRetentionPolicy?.whenScaled === 'Delete'
-  ) {
-    const message = 'scaling to zero would delete its data: set whenScaled to Retain';
-    problems.push(problem('ScalingDeletesData', 'spec.persistentVolumeClaimRetentionPolicy.whenScaled', message));
-  }
-  if ('updateStrategy' in spec && spec.updateStrategy?.type === 'OnDelete') {
-    problems.push(
-      problem(
-        'UpdateStrategyUnsupported',
-        'spec.updateStrategy.type',
-        'pods would keep the template before until somebody deletes them: set RollingUpdate',
-      ),
-    );
-  }
-  if ('updateStrategy' in spec && (spec.updateStrategy?.rollingUpdate?.partition ?? 0) > 0) {
-    problems.push(
-      problem(
-        'UpdateStrategyUnsupported',
-        'spec.updateStrategy.rollingUpdate.partition',
-        'pods below the partition would keep the template before: set it to 0',
-      ),
-    );
-  }
-  if ('paused' in spec && spec.paused) {
-    problems.push(
-      problem('WorkloadPaused', 'spec.paused', 'a paused Deployment makes no pods of a new template: resume it'),
-    );
-  }
+  const problems = findWorkloadProblems(object, workload.spec);
   const reconcilers = reconcilersOf(workload);
   if (reconcilers.length > 0 && !takeOwnership) {
     const message = `${reconcilers.join(', ')} would put it back: let it ignore images and replicas, suspend it, or set takeOwnership: true in the ServerGroup`;
-    problems.push(problem('ManagedByOther', 'metadata.managedFields', message));
+    problems.push({ reason: 'ManagedByOther', object, field: 'metadata.managedFields', message });
   }
   return problems;
 }
@@ -63,20 +32,12 @@ export function checkWorkload(
 export function checkSharedClaims(
   workloads: readonly { readonly ref: WorkloadRef; readonly workload: Workload }[],
 ): Problem[] {
-  const users = new Map<string, WorkloadRef[]>();
-  for (const { ref, workload } of workloads) {
-    for (const claim of claimsNamedBy(workload.spec.template)) users.set(claim, [...(users.get(claim) ?? []), ref]);
-  }
-  return [...users]
-    .filter(([, refs]) => refs.length > 1)
-    .flatMap(([claim, refs]) =>
-      refs.slice(0, 1).map((ref) => ({
-        reason: 'ClaimShared',
-        object: workloadObject(ref),
-        field: 'spec.template.spec.volumes',
-        message: `claim ${claim} is also used by ${refs.slice(1).map(workloadObject).join(', ')}: give each its own`,
-      })),
-    );
+  return findSharedClaims(
+    workloads.map(({ ref, workload }) => ({
+      object: workloadObject(ref),
+      claims: claimsNamedBy(workload.spec.template),
+    })),
+  );
 }
 
 /**
@@ -108,10 +69,10 @@ export async function dryRunImages(
     await client.apply<Workload>(resourceOf(ref), object, { fieldManager: fieldManagers.images, dryRun: true, signal });
     return { reconcilers: [], overridden: [] };
   } catch (error) {
-    const managers = [...new Set(fieldConflictsOf(error).map((conflict) => conflict.manager))].filter(
-      (manager) => !isOwnManager(manager),
-    );
-    if (managers.length === 0) throw error;
+    const owners = fieldConflictsOf(error).map((conflict) => conflict.manager);
+    if (owners.length === 0) throw error;
+    // Ours where a rollback has put the template back: images are written with force, nobody is overridden.
+    const managers = [...new Set(owners)].filter((manager) => !isOwnManager(manager));
     return {
       reconcilers: managers.filter((manager) => knownReconcilers.includes(manager)).toSorted(),
       overridden: managers.filter((manager) => !knownReconcilers.includes(manager)).toSorted(),

@@ -23,6 +23,7 @@ export function unheardReason(decision: Decision, run: UpgradeRun): Unheard | un
       return step === undefined ? undefined : afterBegin(decision, step, run);
     case 'Waive':
     case 'Attest':
+      if (step !== undefined) return afterBegin(decision, step, run);
       return (run.status?.preflight ?? []).length > 0
         ? undefined
         : early(`check ${check ?? ''} is not looked at yet: ${choice} waits for status.preflight`);
@@ -65,13 +66,18 @@ function afterFailure(decision: Decision, run: UpgradeRun, isNeeded = true): Unh
   return { kind: 'void', why: `it was given before ${failed.id} failed: look at the failure, then decide again` };
 }
 
-/** A result is approved by whoever can have seen it: the tests of this very attempt were under way. */
+/** A result is approved, and what was asked for done, by whoever can have seen this very attempt under way. */
 function afterBegin(decision: Decision, step: string, run: UpgradeRun): Unheard | undefined {
   const entry = entryOf(run, step);
-  if (entry?.state === 'Failed') return early(`step ${step} has failed: Approve waits until it is tried again`);
-  if (entry?.state !== 'Running') return early(`step ${step} has not begun: Approve waits for its tests`);
+  const { choice } = decision.spec;
+  if (entry?.state === 'Failed') return early(`step ${step} has failed: ${choice} waits until it is tried again`);
+  const what = choice === 'Approve' ? 'tests' : 'question';
+  if (entry?.state !== 'Running') return early(`step ${step} has not begun: ${choice} waits for its ${what}`);
   if (isSince(decision, entry.started ?? '')) return undefined;
-  return { kind: 'void', why: `it was given before step ${step} began: look at the result, then decide again` };
+  return {
+    kind: 'void',
+    why: `it was given before step ${step} began: ${choice === 'Approve' ? 'look at the result' : 'do what it asks for'}, then decide again`,
+  };
 }
 
 export function failedStep(run: UpgradeRun): { id: string; at: string; isSignOff: boolean } | undefined {

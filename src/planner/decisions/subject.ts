@@ -3,6 +3,7 @@ import type { Decision, DecisionSpec } from '../../api/decision.ts';
 import type { Choice, Step, UpgradeRun } from '../../api/upgrade-run.ts';
 import { mustApproveStart, rolesFor } from '../approvals.ts';
 import { waiveProblem } from '../preflight/waivers.ts';
+import { isByPeople } from '../steps/by-people.ts';
 import { originKey } from '../steps/keys.ts';
 import { listSome } from '../verdict.ts';
 import { entryOf, signOffStep } from './used.ts';
@@ -14,8 +15,11 @@ export function misfit({ spec }: Decision, run: UpgradeRun): string {
       return signOffMisfit(spec, run);
     case 'Approve':
       return spec.step === undefined ? startMisfit(run) : stepMisfit(spec.step, spec, run);
-    case 'Waive':
     case 'Attest':
+      return spec.step === undefined
+        ? checkMisfit(spec.choice, spec.check ?? '', run)
+        : peoplesMisfit(spec.step, spec, run);
+    case 'Waive':
       return checkMisfit(spec.choice, spec.check ?? '', run);
     case 'Rollback':
       return rollbackMisfit(spec, run);
@@ -58,10 +62,26 @@ function stepMisfit(id: string, spec: DecisionSpec, run: UpgradeRun): string {
         )}`;
   if (step === undefined) return `run ${run.metadata.name} has no step ${id}: ${others}`;
   if (step.action === 'AwaitDecision') return `step ${id} is the sign-off: decide SignOff`;
+  if (isByPeople(step)) return `step ${id} is done by people: decide Attest, with a reference as evidence`;
   if (!joint.includes(step)) return `step ${id} waits for nobody: ${others}`;
+  return overMisfit(id, run) || roleMisfit(spec, run, step);
+}
+
+/** 001-61: what people do, and say that they have done it. */
+function peoplesMisfit(id: string, { evidence = '', verdict }: DecisionSpec, run: UpgradeRun): string {
+  const theirs = run.spec.steps.filter((step) => isByPeople(step) && step.skip === undefined).map((step) => step.id);
+  if (!theirs.includes(id)) {
+    const others = theirs.length === 0 ? 'none of its steps is done by people' : `name ${listSome(theirs)}`;
+    return `step ${id} of run ${run.metadata.name} asks people for nothing: ${others}; for a check name it in spec.check`;
+  }
+  if (evidence === '' && verdict !== 'Denied')
+    return `step ${id} needs the reference of what was done in spec.evidence`;
+  return overMisfit(id, run);
+}
+
+function overMisfit(id: string, run: UpgradeRun): string {
   const state = entryOf(run, id)?.state;
-  if (state === 'Succeeded' || state === 'Skipped') return `step ${id} is over`;
-  return roleMisfit(spec, run, step);
+  return state === 'Succeeded' || state === 'Skipped' ? `step ${id} is over` : '';
 }
 
 function roleMisfit({ as: role }: DecisionSpec, run: UpgradeRun, step: Step): string {

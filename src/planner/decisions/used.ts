@@ -20,7 +20,7 @@ export function isUsed({ metadata, spec, status }: Decision, run: UpgradeRun): b
     case 'Waive':
       return isNoted(waivedKey(spec.check ?? ''));
     case 'Attest':
-      return isNoted(attestedKey(spec.check ?? ''));
+      return isNoted(spec.step === undefined ? attestedKey(spec.check ?? '') : heardKey(metadata.name));
     case 'Rollback':
     case 'Rebuild':
       return run.status?.phase === 'RollingBack';
@@ -42,7 +42,7 @@ export function isAnswered(decision: Decision, run: UpgradeRun): boolean {
   if (heardIn === undefined || entry === undefined) return false;
   // A refusal ends one attempt; an approval is about the result of one. A sign-off is about the release.
   if (verdict === 'Denied') return entry.state !== 'Failed';
-  return choice === 'Approve' && entry.operation !== heardIn;
+  return (choice === 'Approve' || choice === 'Attest') && entry.operation !== heardIn;
 }
 
 export function entryOf(run: UpgradeRun, id: string | undefined): StepEntry | undefined {

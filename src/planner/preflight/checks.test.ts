@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Contact, UpgradeRunSpec } from '../../api/upgrade-run.ts';
-import { probeSuite } from '../../../test/builders/objects.ts';
+import { database, probeSuite } from '../../../test/builders/objects.ts';
 import { majorSetting } from '../../../test/simulation/major.ts';
 import { setting } from '../../../test/simulation/story.ts';
 import { must } from '../../simulation/world.ts';
@@ -109,6 +109,20 @@ describe('backups of the preflight', () => {
     assert.equal(checkBackups(spec, []).verdict, 'Fail');
     assert.match(waiveProblem(runOf(spec), 'Backups'), /^Backups cannot be waived/);
     assert.match(waiveProblem(runOf(spec), 'Backups', 'Attest'), /not a matter of a person's word/);
+  });
+
+  it('001-61: says who takes the backup of a Major and that time for it is needed, and who puts it back', () => {
+    const findingOf = (change: Partial<Parameters<typeof database>[1]> = {}): string => {
+      const spec = majorPlan((told) => {
+        const backup = { takenBy: 'People', estimate: '40m' } as const;
+        told.objects.databases = [database('portal-db', { backup, ...change })];
+      });
+      const { verdict, evidence } = checkBackups(spec, []);
+      return `${verdict}: ${evidence}`;
+    };
+    const asked = 'Pass: Database portal-db: people take the backup in row 5a, while nobody is served: have them ready';
+    assert.ok(findingOf().startsWith(`${asked}, for about 40m; its restore Job puts it back`), findingOf());
+    assert.ok(findingOf({ restore: undefined }).startsWith(`${asked}, for about 40m; people put it back too`));
   });
 
   it('001-52: volumes without a snapshot class are reported, and hold where Backups are required', () => {

@@ -2,10 +2,11 @@
 import type { RequiredCheck, UpgradeRunSpec } from '../../api/upgrade-run.ts';
 import { membersOf, membersOfPool, workloadsOf } from '../members.ts';
 import { checkBackups } from './backups.ts';
+import { channelChecks } from './channel.ts';
 import type { CheckDefinition, CheckPlace } from './check.ts';
 import { expressionChecks } from './expressions.ts';
 import { accessCheck, drillCheck, machineCheck, stagingCheck } from './jobs.ts';
-import { checkChannel, checkContacts, checkTestAccount, checkTopology } from './people.ts';
+import { checkContacts, checkTestAccount, checkTopology } from './people.ts';
 import { suiteChecks } from './suites.ts';
 import { checkCapacity, findingOf, worstOf } from './world.ts';
 
@@ -16,7 +17,7 @@ export function definitionsOf(spec: UpgradeRunSpec): CheckDefinition[] {
   const isAsked = (name: RequiredCheck): boolean => required.has(name);
   const all = [
     ...(isAsked('Contacts') ? [contacts] : []),
-    ...(isAsked('Channel') ? [channel] : []),
+    ...channelChecks(spec, isAsked('Channel')),
     ...(isAsked('TestAccount') ? [testAccount] : []),
     ...(isAsked('TestMachine') ? [machineCheck(spec)] : []),
     ...(isAsked('RemoteAccess') ? [accessCheck(spec)] : []),
@@ -43,15 +44,6 @@ const contacts: CheckDefinition = {
   isAttestable: false,
   scope: nothing,
   evaluate: ({ run }) => checkContacts(run.spec.policy),
-};
-
-const channel: CheckDefinition = {
-  name: 'Channel',
-  severity: 'Hold',
-  isWaivable: true,
-  isAttestable: true,
-  scope: nothing,
-  evaluate: ({ run }) => checkChannel(run.spec.policy),
 };
 
 const testAccount: CheckDefinition = {

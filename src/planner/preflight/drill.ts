@@ -78,7 +78,9 @@ function missingVerbs({ database }: UpgradeRunSpec): string[] {
   if (database === undefined) return [];
   const { backup, drill } = database.spec;
   return [
-    ...(backup === undefined ? ['spec.backup'] : backup.verify === undefined ? ['spec.backup.verify'] : []),
+    ...(backup === undefined ? ['spec.backup'] : []),
+    ...(backup !== undefined && backup.job === undefined ? ['spec.backup.job'] : []),
+    ...(backup?.job !== undefined && backup.verify === undefined ? ['spec.backup.verify'] : []),
     ...(drill === undefined ? ['spec.drill'] : []),
   ];
 }

@@ -1,5 +1,6 @@
 /** What a release asks of declared facts, as CEL: `Package.spec.checks`. Source: 001-39, 001-40. Pure. */
 import type { UpgradeRunSpec } from '../../api/upgrade-run.ts';
+import type { CheckObservation } from '../observed.ts';
 import type { CheckDefinition, CheckPlace } from './check.ts';
 import { findingOf } from './world.ts';
 
@@ -19,6 +20,37 @@ export function expressionChecks(spec: UpgradeRunSpec): CheckDefinition[] {
       },
     };
   });
+}
+
+/** What evaluating CEL came to. */
+export type ExpressionOutcome =
+  | { readonly kind: 'holds' | 'doesNotHold' | 'read' }
+  | { readonly kind: 'malformed' | 'noAnswer'; readonly why: string };
+
+/** The outcome as the answer to a check. */
+export function answerOf(
+  expression: string,
+  outcome: ExpressionOutcome,
+): Pick<CheckObservation, 'state' | 'message' | 'remedy'> {
+  switch (outcome.kind) {
+    case 'holds':
+    case 'read':
+      return { state: 'passed', message: `${expression} holds`, remedy: '' };
+    case 'doesNotHold':
+      return { state: 'failed', message: `${expression} does not hold`, remedy: '' };
+    case 'malformed':
+      return {
+        state: 'unknown',
+        message: `${expression} cannot be read: ${outcome.why}`,
+        remedy: 'correct spec.checks of the Package',
+      };
+    case 'noAnswer':
+      return {
+        state: 'unknown',
+        message: `${expression} has no answer: ${outcome.why}`,
+        remedy: 'declare what it asks for in spec.facts of the Pool',
+      };
+  }
 }
 
 /** The variables of an expression. */

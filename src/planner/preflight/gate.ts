@@ -237,15 +237,17 @@ function messageOf(
 /** Is the run held, or not begun, with another preflight than the set asks for now? */
 export function isOutdated(
   { spec, status }: Pick<UpgradeRun, 'spec' | 'status'>,
-  { preflight, contacts }: Pick<UpgradeSetSpec, 'preflight' | 'contacts'>,
+  { preflight, contacts, notify }: Pick<UpgradeSetSpec, 'preflight' | 'contacts' | 'notify'>,
 ): boolean {
   const opened = (status?.steps ?? []).some(({ handles, operation }) => handles?.[openedKey(operation)] !== undefined);
   if (opened) return false;
   const asked = {
     ...(preflight === undefined ? {} : { preflight: preflightOf(preflight) }),
     ...(contacts === undefined ? {} : { contacts }),
+    ...(notify === undefined ? {} : { notify }),
   };
-  const has = { preflight: spec.policy.preflight, contacts: spec.policy.contacts };
+  const { policy } = spec;
+  const has = { preflight: policy.preflight, contacts: policy.contacts, notify: policy.notify };
   return canonicalJson(asked) !== canonicalJson(has);
 }
 

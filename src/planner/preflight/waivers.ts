@@ -11,6 +11,11 @@ export const waivedKey = (check: string): string => `waived/${check}`;
 /** Who has said that a check is met. */
 export const attestedKey = (check: string): string => `attested/${check}`;
 
+/** The check that a key of the journal is about; undefined where it is about none. */
+export function overriddenCheck(key: string): string | undefined {
+  return /^(?:waived|attested)\/(.+)$/.exec(key)?.[1];
+}
+
 export interface Override {
   readonly kind: 'Waive' | 'Attest';
   readonly by: string;

@@ -4,7 +4,7 @@
  */
 import type { RunGroup, Step, UpgradeRunSpec } from '../../api/upgrade-run.ts';
 import type { ServerName } from '../rebuild.ts';
-import { StepList } from './steps.ts';
+import { listNames, StepList } from './steps.ts';
 
 export interface RebuildInput {
   /** Of the upgrade. */
@@ -13,6 +13,8 @@ export interface RebuildInput {
   readonly server: string;
   /** Installed anew: the one that knows the schema as it is. */
   readonly version: string;
+  /** Of that version, as its Package names them. */
+  readonly components?: Readonly<Record<string, string>> | undefined;
   readonly release: 'Previous' | 'New';
   /** Other servers that are broken. */
   readonly others: readonly ServerName[];
@@ -27,7 +29,7 @@ export function computeRebuild(input: RebuildInput): Step[] {
   const list = new StepList(input.spec.policy.timeouts);
   const names = input.spec.groups.map((group) => group.name);
   const groups = { groups: names };
-  const title = `Take over the locks of ${names.join(', ')}`;
+  const title = `Take over the locks of ${listNames(names)}`;
   list.add({ id: 'preflight', number: '0', title, action: 'Preflight', ...groups });
   addUninstall(list, input);
   addReboot(list, input);
@@ -120,9 +122,10 @@ function addReinstall(list: StepList, input: RebuildInput): void {
 }
 
 function addReturn(list: StepList, input: RebuildInput): void {
-  const { spec, group, server, version, mixed } = input;
+  const { spec, group, server, version, components, mixed } = input;
   const onto = spec.database === undefined ? '' : ` on the existing database ${spec.database.name}`;
   const expect = { expect: version };
+  const wanted = { ...expect, ...(components === undefined ? {} : { components }) };
   list.add({ ...at(input), id: 'start', number: '4', title: `Start ${server}${onto}`, action: 'Start', ...expect });
   const held = spec.facts['hold'] !== 'AsStarted';
   if (group.probes !== undefined)
@@ -134,7 +137,7 @@ function addReturn(list: StepList, input: RebuildInput): void {
       action: 'Probe',
       scope: 'Isolated',
       groups: [group.name],
-      ...expect,
+      ...wanted,
       ...(isPooled(input) && !held
         ? { skip: 'the pool cannot hold started members back; the server joins as it starts' }
         : {}),
@@ -157,7 +160,7 @@ function addReturn(list: StepList, input: RebuildInput): void {
     action: 'Probe',
     scope: 'Pool',
     groups: [group.name],
-    ...expect,
+    ...wanted,
     ...(mixed ? { skip: 'others serve another version; a test through the pool would meet both' } : {}),
   });
 }

@@ -18,9 +18,9 @@ import {
 import type { RollbackOrder } from '../move.ts';
 import { isGuarded } from '../steps/guards.ts';
 import { hookPrefix } from '../steps/hook.ts';
-import { claimsKey, reattachKey, snapshotKey } from '../steps/keys.ts';
+import { backupKey, claimsKey, reattachKey, snapshotKey } from '../steps/keys.ts';
 import { addHooks } from './hooks.ts';
-import { isPooled, StepList, versionBefore } from './steps.ts';
+import { isPooled, listNames, StepList, versionBefore } from './steps.ts';
 
 export interface RollbackInput {
   /** The upgrade. */
@@ -47,7 +47,7 @@ export function computeRollback(input: RollbackInput): RollbackPlan {
   list.add({
     id: 'preflight',
     number: '0',
-    title: `Take over the locks of ${names.join(', ')}`,
+    title: `Take over the locks of ${listNames(names)}`,
     action: 'Preflight',
     groups: names,
   });
@@ -134,12 +134,14 @@ function withDatabase(
       });
     list.add({ ...at, id: `${prefix}-stop`, number: '1a', title: `Stop ${group.name}`, action: 'Stop' });
   }
+  const byPeople = spec.database?.spec.restore === undefined && handles[backupKey] !== undefined;
   list.add({
     id: 'database',
     number: '2',
-    title: 'Put the database back',
+    title: byPeople ? 'People put the database back' : 'Put the database back',
     action: 'RestoreDatabase',
     interrupts: true,
+    ...(byPeople ? { actor: 'Customer' } : {}),
   });
   addReadWrite(list, handles);
   for (const { group, record } of records.toSorted((a, b) => rankOf(a) - rankOf(b))) {
@@ -278,13 +280,14 @@ function addReturn(list: StepList, input: RollbackInput, group: RunGroup): void 
   const prefix = idOf(spec, group);
   const at = { group: group.name };
   const pooled = isPooled(group);
+  const { components: _, ...expect } = versionBefore([group]);
   list.add({
     ...at,
     id: `${prefix}-start`,
     number: '5',
     title: `Start ${group.name}`,
     action: 'Start',
-    ...versionBefore([group]),
+    ...expect,
   });
   if (group.probes !== undefined) {
     const held = spec.facts['hold'] !== 'AsStarted';
@@ -307,7 +310,7 @@ function addReturn(list: StepList, input: RollbackInput, group: RunGroup): void 
       number: '5b',
       title: `Put ${group.name} back into the pool`,
       action: 'Undrain',
-      ...versionBefore([group]),
+      ...expect,
     });
   }
 }

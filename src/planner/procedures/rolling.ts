@@ -32,7 +32,7 @@ function addGroup(rows: Rows, input: ProcedureInput, group: RunGroup): void {
     if (first || input.groups.length === 2) {
       // Row 2 before the first group changes; row 7, with two groups only, once the new version serves alone.
       const others = input.groups.filter((other) => other !== group);
-      const want = first ? versionBefore(others.filter(isTested)) : { expect: input.to };
+      const want = first ? versionBefore(others.filter(isTested)) : rows.newVersion;
       rows.testThroughPool(others, group, want, { id: `${prefix}-others`, number: test });
     }
   }

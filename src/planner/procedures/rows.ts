@@ -2,17 +2,27 @@
 import type { Hook } from '../../api/server-group.ts';
 import type { RunGroup, Step } from '../../api/upgrade-run.ts';
 import { addHooks } from './hooks.ts';
-import { isPooled, StepList, versionBefore } from './steps.ts';
+import { isPooled, listNames, StepList, versionBefore, type Wanted } from './steps.ts';
 
 export interface ProcedureInput {
   readonly groups: readonly RunGroup[];
   readonly to: string;
+  /** Of that version, as its Package names them; undefined: it names none. */
+  readonly components?: Readonly<Record<string, string>> | undefined;
   /** Can every pool keep a started group from its users? Otherwise groups join as they start. */
   readonly canHold: boolean;
   /** "Yes" where at least two groups serve each pool and the pools check health (001-17, 001-19). */
   readonly loadBalanced: boolean;
   /** What the Database under the groups can be asked for; undefined where none is named. */
-  readonly database: { readonly backup: boolean; readonly migrate: boolean; readonly readOnly: boolean } | undefined;
+  readonly database:
+    | {
+        readonly backup: boolean;
+        /** Where people take the backup: how long that takes, when it is known. */
+        readonly takenBy?: { readonly estimate?: string | undefined };
+        readonly migrate: boolean;
+        readonly readOnly: boolean;
+      }
+    | undefined;
   readonly signOff: 'Required' | 'NotRequired';
   readonly timeouts: Readonly<Record<string, string>>;
 }
@@ -32,9 +42,16 @@ export class Rows {
     return this.list.steps;
   }
 
+  /** What has to answer a test of a group that was changed. */
+  get newVersion(): Wanted {
+    const { to, components } = this.#input;
+    return { expect: to, ...(components === undefined ? {} : { components }) };
+  }
+
   preflight(): void {
     const groups = this.#input.groups.map((group) => group.name);
-    this.list.add({ id: 'preflight', number: '0', title: `Lock ${groups.join(', ')}`, action: 'Preflight', groups });
+    const title = `Check the requirements, lock ${listNames(groups)}`;
+    this.list.add({ id: 'preflight', number: '0', title, action: 'Preflight', groups });
   }
 
   baseline(): void {
@@ -134,7 +151,7 @@ export class Rows {
       actor: 'Engineer',
       scope: 'Isolated',
       groups: [group.name],
-      expect: this.#input.to,
+      ...this.newVersion,
       ...row,
       ...(held ? {} : { skip: 'the pool cannot hold started members back; the group joins as it starts' }),
     });
@@ -153,12 +170,7 @@ export class Rows {
   }
 
   /** @param want the version that must answer, or why nothing can be asked */
-  testThroughPool(
-    groups: readonly RunGroup[],
-    out: RunGroup | undefined,
-    want: { readonly expect?: string; readonly skip?: string },
-    row: Row,
-  ): void {
+  testThroughPool(groups: readonly RunGroup[], out: RunGroup | undefined, want: Wanted, row: Row): void {
     const tested = groups.filter((group) => group.probes !== undefined && isPooled(group));
     if (tested.length === 0) return;
     const names = tested.map((group) => group.name);
@@ -167,7 +179,7 @@ export class Rows {
       action: 'Probe',
       scope: 'Pool',
       groups: names,
-      title: `Test ${names.join(', ')} through the load balancer${version}${out === undefined ? '' : `, while ${out.name} is out`}`,
+      title: `Test ${listNames(names)} through the load balancer${version}${out === undefined ? '' : `, while ${out.name} is out`}`,
       ...want,
       ...row,
     });
@@ -179,7 +191,7 @@ export class Rows {
     if (first === undefined || second === undefined || others.length > 0) return;
     if (second.probes === undefined || !isPooled(first) || !isPooled(second)) return;
     this.drain(first, { id: 'g1-drain-again', number: rows.drain });
-    this.testThroughPool([second], first, { expect: this.#input.to }, { id: 'g2-alone', number: rows.test });
+    this.testThroughPool([second], first, this.newVersion, { id: 'g2-alone', number: rows.test });
     this.join(first, { id: 'g1-join-again', number: rows.join });
   }
 
@@ -195,7 +207,7 @@ export class Rows {
         action: 'Probe',
         scope: 'Pool',
         groups: names,
-        expect: to,
+        ...this.newVersion,
       });
     }
     this.hooks('AfterRun', `${first}a`);

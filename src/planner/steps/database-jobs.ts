@@ -1,6 +1,7 @@
 /** Jobs on the database, one after the other, as the steps that need them ask. */
 import type { DatabaseJob, DatabaseVerb } from '../effects.ts';
 import type { DatabaseJobObservation } from '../observed.ts';
+import { seeWorkload, workloadsOf } from '../members.ts';
 import { schemaBeforeKey } from './keys.ts';
 import { act, fail, wait, type StepContext, type StepVerdict } from '../verdict.ts';
 
@@ -55,6 +56,14 @@ export function readSchemaBefore(context: StepContext): StepVerdict | undefined 
     record: { [schemaBeforeKey]: version },
     because: `the schema is ${version} before anything is run`,
   };
+}
+
+/** Pods of the run's groups, which use the database. */
+export function podsOn({ run, observed }: StepContext): string[] {
+  return run.spec.groups
+    .flatMap(workloadsOf)
+    .flatMap((workload) => seeWorkload(observed, workload)?.pods ?? [])
+    .map(({ name }) => name);
 }
 
 export function schemaBeforeJob(context: JobContext): DatabaseJob {

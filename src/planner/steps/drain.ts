@@ -3,6 +3,7 @@ import { formatInstant, parseInstant } from '../../shared/instant.ts';
 import type { MemberRef } from '../effects.ts';
 import { capacityProblem, membersOf, seeMembers, type SeenMember } from '../members.ts';
 import {
+  act,
   done,
   fail,
   listSome,
@@ -13,7 +14,8 @@ import {
   type StepContext,
   type StepVerdict,
 } from '../verdict.ts';
-import { drainedKey, forcedKey, outKey } from './keys.ts';
+import { waivedKey } from '../preflight/waivers.ts';
+import { cutKey, drainedKey, forcedKey, outKey, thinKey } from './keys.ts';
 
 export function evaluateDrain(context: StepContext): StepVerdict {
   const group = targetOf(context.run.spec, context.step);
@@ -51,10 +53,12 @@ function holdFirst(context: StepContext, members: readonly SeenMember[]): StepVe
   const loose = ours(context, members).find((member) => member.pool.canHold && !member.seen.held);
   if (loose === undefined) return undefined;
   const problem = mayLeave(context, members) ?? neverLeaves(context, loose);
+  if (problem !== undefined) return problem;
   const because = `${loose.ref.member} must not rejoin by itself`;
-  return (
-    problem ?? { kind: 'act', effect: { kind: 'HoldMember', member: loose.ref }, because, ...asked(context, loose) }
-  );
+  return {
+    ...act({ kind: 'HoldMember', member: loose.ref }, because, acceptedRecord(context, members)),
+    ...asked(context, loose),
+  };
 }
 
 /** A label that a person took off a pod is back on the next one; what a load balancer was told outlives its servers. */
@@ -67,16 +71,41 @@ function ours(context: StepContext, members: readonly SeenMember[]): SeenMember[
 }
 
 function mayLeave(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
-  const leaving = ours(context, members).filter((member) => member.seen.state === 'Serving');
-  if (leaving.length === 0 || context.step.interrupts === true) return undefined;
-  const problem = capacityProblem(
-    context.run.spec,
-    context.observed,
-    leaving.map((member): MemberRef => member.ref),
-  );
+  const { problem, pool } = shortage(context, members);
   if (problem === '') return undefined;
-  const blocker = { type: 'Capacity', object: `pool/${leaving[0]?.ref.pool ?? ''}` };
+  const blocker = { type: 'Capacity', object: `pool/${pool}` };
   return waitOrFail(context, { reason: 'CapacityTooLow', message: problem, blocker }, 'CapacityTooLow');
+}
+
+interface Shortage {
+  /** What keeps them in; empty: they may leave. */
+  readonly problem: string;
+  readonly pool: string;
+  /** Who has waived that fewer serve than the pool asks for; undefined: nobody had to. */
+  readonly accepted?: string;
+}
+
+/** A waiver of the check before the start counts for all of this run and its way back, but never down to nobody. */
+function shortage(context: StepContext, members: readonly SeenMember[]): Shortage {
+  const { run, observed, handles, step } = context;
+  const leaving = ours(context, members).filter(({ seen }) => seen.state === 'Serving');
+  const refs = step.interrupts === true ? [] : leaving.map(({ ref }): MemberRef => ref);
+  const pool = refs[0]?.pool ?? '';
+  const problem = capacityProblem(run.spec, observed, refs);
+  const waiver = handles[waivedKey('Capacity')];
+  if (problem === '' || waiver === undefined) return { problem, pool };
+  const pools = [...observed.pools].map(
+    ([name, seen]) => [name, { ...seen, minServing: Math.min(1, seen.minServing) }] as const,
+  );
+  const rest = capacityProblem(run.spec, { ...observed, pools: new Map(pools) }, refs);
+  if (rest === '') return { problem: '', pool, accepted: `${problem}; waived by ${waiver}` };
+  return { problem: `${rest}; the waiver of Capacity does not cover that nobody serves`, pool };
+}
+
+/** Said when the drain is over. */
+function acceptedRecord(context: StepContext, members: readonly SeenMember[]): Record<string, string> | undefined {
+  const { accepted } = shortage(context, members);
+  return accepted === undefined ? undefined : { [thinKey(context.entry.operation)]: accepted };
 }
 
 function leaveRotation(context: StepContext, members: readonly SeenMember[]): StepVerdict | undefined {
@@ -98,11 +127,14 @@ function leaveRotation(context: StepContext, members: readonly SeenMember[]): St
   }
   const problem = mayLeave(context, members) ?? neverLeaves(context, next);
   if (problem !== undefined) return problem;
+  const accepted = acceptedRecord(context, members);
+  const record = isRecorded(context, next) ? accepted : { [drainedKey(next.ref)]: 'ours', ...accepted };
   return {
-    kind: 'act',
-    effect: { kind: 'DrainMember', member: next.ref, force: false },
-    because: `${next.ref.member} serves in pool ${next.ref.pool}`,
-    ...(isRecorded(context, next) ? {} : { record: { [drainedKey(next.ref)]: 'ours' } }),
+    ...act(
+      { kind: 'DrainMember', member: next.ref, force: false },
+      `${next.ref.member} serves in pool ${next.ref.pool}`,
+      record,
+    ),
     ...asked(context, next),
   };
 }
@@ -142,7 +174,12 @@ function letGo(context: StepContext, members: readonly SeenMember[]): StepVerdic
     .filter((member) => context.handles[drainedKey(member.ref)] === 'person')
     .map((member) => member.ref.member);
   const note = personal.length > 0 ? `; ${listSome(personal)} had been taken out by somebody else and stays out` : '';
-  return done(`${members.length} members drained${uncounted.length > 0 ? ', connections unknown' : ''}${note}`);
+  const cut = members.flatMap(({ ref }) => context.handles[cutKey(context.entry.operation, ref)] ?? []);
+  const forced = cut.length === 0 ? '' : `; cut off after ${context.step.timeout}: ${listSome(cut)}`;
+  const thin = context.handles[thinKey(context.entry.operation)];
+  const waived = thin === undefined ? '' : `; ${thin}`;
+  const unknown = uncounted.length > 0 ? ', connections unknown' : '';
+  return done(`${members.length} members drained${unknown}${forced}${note}${waived}`);
 }
 
 /** Out of rotation is what the API server says; whoever routes users hears of it a little later. */
@@ -190,6 +227,7 @@ function connectionsLeft(context: StepContext, open: readonly SeenMember[]): Ste
       kind: 'act',
       effect: { kind: 'DrainMember', member: next.ref, force: true },
       because,
+      record: { [cutKey(context.entry.operation, next.ref)]: counts[0] ?? 'yes' },
       after: { [forcedKey(context.entry.operation, next.ref)]: counts[0] ?? 'yes' },
     };
   }

@@ -10,9 +10,19 @@ export const drainedKey = (member: MemberRef): string => `drained/${member.pool}
 /** On an intact member that its pool did not take back before the run went on. */
 export const leftOutKey = (member: MemberRef): string => `left-out/${member.pool}/${member.member}`;
 
+/** RFC 3339: when a run that ends in this attempt of a step has begun to ask the pools to take the intact back. */
+export const returningKey = (step: string, attempt: number): string => `returning/${step}/${attempt}`;
+
+/** Who is to be cut off in this very drain, with the count: evidence, written before. */
+export const cutKey = (operation: string, member: MemberRef): string =>
+  `cut/${operation}/${member.pool}/${member.member}`;
+
 /** The connection count at which this very drain was forced: what an earlier one saw says nothing about it. */
 export const forcedKey = (operation: string, member: MemberRef): string =>
   `forced/${operation}/${member.pool}/${member.member}`;
+
+/** What is missing in a pool after this very drain, and who has waived that. */
+export const thinKey = (operation: string): string => `thin/${operation}`;
 
 /** RFC 3339: when the last member left rotation in this very drain. */
 export const outKey = (operation: string): string => `out/${operation}`;
@@ -91,6 +101,12 @@ export const unlockedKey = (operation: string): string => `unlocked/${operation}
 /** Name of the newest backup that was verified, and RFC 3339 when. */
 export const backupKey = 'backup/handle';
 export const backupAtKey = 'backup/at';
+
+/** Who attests it; absent where its Job made it. */
+export const backupByKey = 'backup/by';
+
+/** By which what people have done in this very attempt is found again. */
+export const referenceKey = (operation: string): string => `reference/${operation}`;
 
 /** Version of the schema before the run. */
 export const schemaBeforeKey = 'schema/before';

@@ -1,9 +1,10 @@
 /**
  * Functionality tests: of a started group by its own addresses, before users meet it, or through the pool.
  * An answer is needed: a run of tests that could not tell fails by its deadline, and never counts as passed.
+ * What servers tell of their components in isolation goes to the journal, whether they pass or not (001-34).
  * Source: 001-68 … 001-75, A-14.
  */
-import type { RunGroup } from '../../api/upgrade-run.ts';
+import type { Answered, RunGroup } from '../../api/upgrade-run.ts';
 import type { ProbeRequest } from '../effects.ts';
 import { membersOf, seeMembers } from '../members.ts';
 import {
@@ -26,16 +27,47 @@ export function evaluateProbe(context: StepContext): StepVerdict {
   for (const request of requests) {
     const seen = context.observed.probes.get(request.id);
     if (seen?.state === 'passed') continue;
-    if (seen?.state === 'failed') return fail('ProbeFailed', `${request.suite}: ${seen.message}`);
-    if (seen?.state === 'unknown') return fail('ProbeUnanswered', `${request.suite}: ${seen.message}`);
+    if (seen?.state === 'failed')
+      return { ...fail('ProbeFailed', `${request.suite}: ${seen.message}`), ...answers(context, requests) };
+    if (seen?.state === 'unknown')
+      return { ...fail('ProbeUnanswered', `${request.suite}: ${seen.message}`), ...answers(context, requests) };
     if (wrongPool !== undefined) return wrongPool;
     if (seen === undefined || seen.state === 'absent')
       return act({ kind: 'RunProbes', request }, `${request.suite} has not been asked`);
     running.push(`${request.suite}: ${seen.message === '' ? 'running' : seen.message}`);
   }
-  if (running.length === 0)
-    return done(`passed${context.step.expect === undefined ? '' : `, version ${context.step.expect}`}`);
+  if (running.length === 0) return { ...done(passedWith(context, requests)), ...answers(context, requests) };
   return waitOrFail(context, { reason: 'ProbeRunning', message: listSome(running) }, 'ProbeTimeout');
+}
+
+function passedWith(context: StepContext, requests: readonly ProbeRequest[]): string {
+  const { expect } = context.step;
+  const { components = [] } = answers(context, requests);
+  const told = components.map(
+    ({ server, versions }) =>
+      `${server} (${Object.entries(versions)
+        .map((pair) => pair.join(' '))
+        .join(', ')})`,
+  );
+  return `passed${expect === undefined ? '' : `, version ${expect}`}${told.length === 0 ? '' : `; ${listSome(told)}`}`;
+}
+
+/** By server and component in order of their names: the same world gives the same journal. */
+function answers(
+  { observed }: StepContext,
+  requests: readonly ProbeRequest[],
+): { readonly components?: readonly Answered[] } {
+  const told = requests.flatMap(({ id, scope, parameters }) => {
+    const versions = Object.entries(observed.probes.get(id)?.components ?? {}).toSorted(byName);
+    const server = parameters['SERVER'] ?? '';
+    // Through the pool nobody knows which server it was.
+    return scope !== 'Isolated' || versions.length === 0 ? [] : [{ server, versions: Object.fromEntries(versions) }];
+  });
+  return told.length === 0 ? {} : { components: told };
+}
+
+function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
+  return a < b ? -1 : 1;
 }
 
 /** One request for each different suite and parameters of the groups under test; in isolation one for each server. */
@@ -46,7 +78,10 @@ export function probeRequests(context: Pick<StepContext, 'run' | 'step' | 'entry
     const group = name === context.step.group ? targetOf(spec, context.step) : groupOf(spec, name);
     if (group.probes === undefined) continue;
     for (const request of requestsOf(context, group, group.probes)) {
-      requests.set(JSON.stringify([request.suite, request.parameters, request.workloads]), request);
+      requests.set(JSON.stringify([request.suite, request.parameters, request.workloads]), {
+        ...request,
+        ...(context.step.components === undefined ? {} : { components: context.step.components }),
+      });
     }
   }
   return [...requests.values()].map((request, index) => ({ id: `${context.entry.operation}/${index}`, ...request }));

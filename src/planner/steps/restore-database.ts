@@ -1,20 +1,20 @@
 /** Puts the database back to the verified backup, with nobody on it. Source: 001-130, 001-133, invariant 6 of the requirements. */
 import type { DatabaseJob } from '../effects.ts';
-import { seeWorkload, workloadsOf } from '../members.ts';
 import { done, fail, listSome, type StepContext, type StepVerdict } from '../verdict.ts';
-import { answerOf, databaseJob, type JobContext } from './database-jobs.ts';
+import { attestedBy, isByPeople } from './by-people.ts';
+import { answerOf, databaseJob, podsOn, type JobContext } from './database-jobs.ts';
+import { isGuarded } from './guards.ts';
 import { backupKey, schemaBeforeKey, schemaNowKey } from './keys.ts';
 
 export function evaluateRestoreDatabase(context: StepContext): StepVerdict {
-  const pods = context.run.spec.groups
-    .flatMap(workloadsOf)
-    .flatMap((workload) => seeWorkload(context.observed, workload)?.pods ?? []);
-  if (pods.length > 0)
-    return fail('NotStopped', `pods still use the database: ${listSome(pods.map((pod) => pod.name))}`);
+  const pods = podsOn(context);
+  if (pods.length > 0) return fail('NotStopped', `pods still use the database: ${listSome(pods)}`);
   const backup = context.handles[backupKey];
   if (backup !== undefined) {
     const because = `the schema was changed; ${backup} is the way back`;
-    const restored = answerOf(context, restoration(context), because, 'RestoreFailed');
+    const restored = isByPeople(context.step)
+      ? putBack(context, backup)
+      : answerOf(context, restoration(context), because, 'RestoreFailed');
     if ('verdict' in restored) return restored.verdict;
   }
   const read = answerOf(context, after(context), 'the schema must be the old one again', 'SchemaUnknown');
@@ -31,7 +31,22 @@ export function evaluateRestoreDatabase(context: StepContext): StepVerdict {
 
 /** Every Job this step may ask about now. */
 export function restoreJobs(context: JobContext): DatabaseJob[] {
-  return [restoration(context), after(context)];
+  return isByPeople(context.step) ? [after(context)] : [restoration(context), after(context)];
+}
+
+/** Their word says when to look; that it is so, the schema says. */
+function putBack(context: StepContext, backup: string): ReturnType<typeof attestedBy> {
+  const name = context.run.spec.database?.name ?? '';
+  const before = context.handles[schemaBeforeKey] ?? '';
+  // Cleared right after this step: until then whoever restores has to write all the same.
+  const readOnly = isGuarded(context.handles) ? '; by default it refuses writes, as spec.readOnly.set has made it' : '';
+  return attestedBy(context, {
+    reason: 'AwaitingRestore',
+    failure: 'RestoreFailed',
+    what: `put Database ${name} back to the backup ${backup} now: all servers have stopped, and the schema must be ${before} again${readOnly}`,
+    evidence: 'a reference to what was done',
+    offer: `Database ${name} is put back to ${backup}, and evidence is a reference to what was done; the schema is read then. Verdict Denied: it cannot be put back, and the step fails`,
+  });
 }
 
 function restoration(context: JobContext): DatabaseJob {

@@ -4,6 +4,9 @@ import { act, done, fail, groupOf, listSome, waitOrFail, type StepContext, type 
 import type { SnapshotObservation } from '../observed.ts';
 import { abandonedKey, claimsKey, snapshotKey } from './keys.ts';
 
+/** Of an object in the API server. */
+const maxName = 253;
+
 export function evaluateSnapshot(context: StepContext): StepVerdict {
   const group = groupOf(context.run.spec, context.step.group);
   const className = group.snapshot?.volumeSnapshotClassName;
@@ -30,7 +33,7 @@ export function evaluateSnapshot(context: StepContext): StepVerdict {
     }
     const fresh = snapshotName(context, claim);
     // An earlier attempt has waited its whole time for this one.
-    if (context.entry.attempt > 1 && !isSound(seen) && name !== fresh) {
+    if (context.entry.attempt > 1 && !isSound(seen) && name !== fresh && name !== formerName(context, claim)) {
       return act({ kind: 'CreateSnapshot', snapshot: fresh, claim, className }, `${name} did not become ready`, {
         [abandonedKey(claim, name)]: 'yes',
         [snapshotKey(claim)]: fresh,
@@ -61,8 +64,27 @@ function claimsOf(context: StepContext): string[] {
     .toSorted();
 }
 
-/** Named by run, claim and attempt, so that a repetition finds it and a later attempt can take a fresh one. */
-function snapshotName(context: StepContext, claim: string): string {
-  const suffix = context.entry.attempt > 1 ? `-${context.entry.attempt}` : '';
-  return `${`${context.run.name}-${claim}`.slice(0, 253 - suffix.length)}${suffix}`;
+/**
+ * Named by run, claim and attempt, so that a repetition finds it and a later attempt can take a fresh one. Where that
+ * alone may be the name of another claim's (`data-2` for the second of `data`), or is too long, a checksum of the
+ * claim tells them apart.
+ */
+function snapshotName({ run, entry }: StepContext, claim: string): string {
+  const plain = `${run.name}-${claim}`;
+  if (entry.attempt <= 1 && plain.length <= maxName) return plain;
+  const suffix = `-${checksum(claim)}-${entry.attempt}`;
+  return `${plain.slice(0, maxName - suffix.length).replace(/[.-]+$/, '')}${suffix}`;
+}
+
+/** As earlier releases named that of a later attempt: a run that they began waits on for it. */
+function formerName({ run, entry }: StepContext, claim: string): string {
+  const suffix = `-${entry.attempt}`;
+  return `${`${run.name}-${claim}`.slice(0, maxName - suffix.length)}${suffix}`;
+}
+
+/** FNV-1a, eight hexadecimal digits. */
+function checksum(text: string): string {
+  let sum = 0x811c9dc5;
+  for (const character of text) sum = Math.imul(sum ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return (sum >>> 0).toString(16).padStart(8, '0');
 }

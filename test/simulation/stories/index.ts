@@ -1,4 +1,6 @@
 import { againStories } from './again.ts';
+import { peoplesBackupStories } from './backup-by-people.ts';
+import { componentStories } from './components.ts';
 import { dataStories } from './data.ts';
 import { decisionStories } from './decisions.ts';
 import { hookStories } from './hooks.ts';
@@ -19,6 +21,7 @@ export const stories: readonly Story[] = [
   ...poolStories,
   ...dataStories,
   ...probeStories,
+  ...componentStories,
   ...snapshotStories,
   ...hookStories,
   ...majorStories,
@@ -27,6 +30,7 @@ export const stories: readonly Story[] = [
   ...issueStories,
   ...againStories,
   ...readOnlyStories,
+  ...peoplesBackupStories,
   ...preflightStories,
 ];
 

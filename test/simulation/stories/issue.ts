@@ -27,7 +27,7 @@ export const issueStories: readonly Story[] = [
                 simulation,
                 'IssueReview',
                 ['Resume', 'Restart Keep', 'Rollback Snapshots Keep'],
-                /status 500, want 200.*\. 1h\d+m\d+s left of the agreed window, which ends 2026-12-05T21:05:00.000Z$/,
+                /status 500, want 200.*\. 1h(\d+m)?(\d+s)? left of the agreed window, which ends 2026-12-05T21:05:00.000Z(;|$)/,
               ),
           },
           {
@@ -38,7 +38,7 @@ export const issueStories: readonly Story[] = [
                 simulation,
                 'AwaitingRollbackAuthorization',
                 ['Rollback Snapshots Keep', 'Resume'],
-                /59m59s left of the agreed window, .*: going back is advised.* A restart is not offered: it needs \d+m.* to go back and .* for all steps again, and none is begun with less than 1h left$/,
+                /59m5\ds left of the agreed window, .*: going back is advised.* A restart is not offered: it needs \d+m.* to go back and .* for all steps again, and none is begun with less than 1h left(;|$)/,
               );
               assert.match(say(simulation, { name: 'late', by: ana, choice: 'Restart' }), /^it is not offered/);
               says(simulation, { name: 'back', by: ben, choice: 'Rollback', method: 'Snapshots', data: 'Keep' });

@@ -1,7 +1,7 @@
 /** The major procedure: a database under the groups, its migration, and every way back from it. */
 import assert from 'node:assert/strict';
 import { must } from '../../../src/simulation/world.ts';
-import { majorSetting, minorSetting, type MajorDraft } from '../major.ts';
+import { majorSetting, minorSetting, within, type MajorDraft } from '../major.ts';
 import { decide, runNamed, whenAsked, whenStep, type Ended, type Setting, type Story } from '../story.ts';
 
 function databaseOf({ world }: Pick<Ended, 'world'>): { schema: string; writes: readonly number[] } {
@@ -42,6 +42,27 @@ export const majorStories: readonly Story[] = [
     tell: () => majorSetting({ groups: 3 }),
     ends: ['Completed'],
     check: (ended) => assert.equal(databaseOf(ended).schema, '42'),
+  },
+  {
+    ids: 'S-01 A-15',
+    name: 'major-seven-groups',
+    title: 'seven groups: stopped one after the other for the command, and back one after the other in their order',
+    tell: () => majorSetting({ groups: 7 }),
+    ends: ['Completed'],
+    part: within('g7-drain', 'g1-start'),
+    check: (ended) => {
+      const names = [1, 2, 3, 4, 5, 6, 7].map((number) => `web-${number}`);
+      const changed = ended.world.calls.filter((call) => call.kind === 'ApplyImages' && call.changed);
+      const drained = ended.world.calls.filter((call) => call.kind === 'DrainMember' && call.changed);
+      assert.deepEqual(
+        changed.map(({ target }) => target),
+        names,
+      );
+      assert.deepEqual(
+        drained.map(({ target }) => target),
+        names.map((name) => `web/${name}`),
+      );
+    },
   },
   {
     ids: 'S-29 001-130 001-133',

@@ -1,7 +1,8 @@
 /** In a rehearsal somebody attests or waives what holds the start, so that the rest can be seen, and it is said. */
 import { decisionSpec } from '../api/decision.ts';
 import type { Choice, UpgradeRun } from '../api/upgrade-run.ts';
-import type { Simulation, StoryEvent } from './simulation.ts';
+import type { Simulation, StoryEvent } from '../simulation/simulation.ts';
+import type { SimStore } from '../simulation/store.ts';
 
 const answerMs = 60_000;
 const maxAnswers = 32;
@@ -40,7 +41,8 @@ function answer(simulation: Simulation): void {
   const question = nextQuestion(simulation);
   if (question === undefined) return;
   const { run, choice } = question;
-  const { store } = simulation;
+  const { store, world } = simulation;
+  if (choice.check === 'Capacity') world.promises.mayServeFewer = true;
   store.decide({
     apiVersion: 'belay.dev/v1alpha1',
     kind: 'Decision',
@@ -56,12 +58,42 @@ function answer(simulation: Simulation): void {
   });
 }
 
-/** What would have held the real run. */
-export function preflightNotes(runs: readonly UpgradeRun[]): string[] {
-  return runs.flatMap(({ metadata, status }) => {
-    const passedOver = (status?.preflight ?? []).filter(({ waivedBy }) => waivedBy?.includes(person) === true);
-    if (passedOver.length === 0) return [];
-    const names = passedOver.map(({ check }) => check).join(', ');
-    return [`${metadata.name} would wait before its start for: ${names}. The rehearsal attested or waived them.`];
-  });
+export interface Held {
+  /** What would have held the real run until somebody gave a word for it. */
+  readonly notes: readonly string[];
+  /** What the rehearsal had to override, because nobody can attest it. */
+  readonly waived: readonly string[];
+}
+
+/** @param isAskedFor whether --fail made this check fail */
+export function heldBefore({ runs, decisions }: SimStore, isAskedFor: (check: string) => boolean): Held {
+  const held = runs.flatMap(({ metadata, status }) =>
+    (status?.preflight ?? [])
+      .filter(({ waivedBy }) => waivedBy?.includes(person) === true)
+      .map(({ check, evidence, remedy }) => {
+        const isWaived = decisions.some(
+          ({ spec }) => spec.run === metadata.name && spec.check === check && spec.choice === 'Waive',
+        );
+        const next = remedy === undefined || remedy === '' ? '' : `: ${remedy}`;
+        return {
+          check,
+          isWaived,
+          why: `${metadata.name} would wait before its start for ${check} (${evidence})${next}`,
+        };
+      }),
+  );
+  const warnings = runs.flatMap(({ metadata, status }) =>
+    (status?.preflight ?? [])
+      .filter(({ severity, verdict }) => severity === 'Warn' && verdict !== 'Pass')
+      .map(({ check, evidence = '' }) => `Check ${check} of ${metadata.name} warns: ${evidence}.`),
+  );
+  return {
+    notes: held
+      .filter(({ check, isWaived }) => !isWaived || isAskedFor(check))
+      .map(({ why, isWaived }) => `${why}. The rehearsal ${isWaived ? 'waived' : 'attested'} it.`)
+      .concat(warnings),
+    waived: held
+      .filter(({ check, isWaived }) => isWaived && !isAskedFor(check))
+      .map(({ why }) => `${why}; the rehearsal waived it`),
+  };
 }
