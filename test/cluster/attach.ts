@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { importImage } from './import-image.ts';
+import { importImage, importImages } from './import-image.ts';
+import type { ArchivedImage } from './import-image.ts';
 import { addresses, clusterId, markerVariable, paths as pathsOf, readState, writeState } from './layout.ts';
 import type { ClusterPaths, ClusterState } from './layout.ts';
 import { waitFor } from './poll.ts';
@@ -47,6 +48,8 @@ export interface Cluster {
    * @returns the reference by digest, "name@sha256:…", usable as well
    */
   importImage(archive: string, reference: { name: string; tag: string }): Promise<string>;
+  /** The same for all images of an archive, under the names they were built with. */
+  importImages(archive: string, images: readonly ArchivedImage[]): Promise<string[]>;
   stopApiServer(): Promise<void>;
   /** Returns when it is ready again. */
   startApiServer(): Promise<void>;
@@ -84,6 +87,7 @@ export async function attachCluster(options: { stateDir: string }): Promise<Clus
     helm: (args, runOptions) =>
       run([tool('helm'), ...args], { ...runOptions, env: { ...runOptions?.env, KUBECONFIG: paths.kubeconfig } }),
     importImage: (archive, reference) => importImage(paths.containerdSocket, archive, reference),
+    importImages: (archive, images) => importImages(paths.containerdSocket, archive, images),
     stopApiServer: () => stopApiServer(stateDir),
     startApiServer: () => startApiServer(stateDir, kubectl),
     stopNodeContainers: () => killContainers(paths.containerdSocket),

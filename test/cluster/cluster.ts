@@ -8,7 +8,7 @@ import type { Cluster } from './attach.ts';
 import { createCredentials } from './control-plane-parts.ts';
 import { buildImage } from './image.ts';
 import { addresses, clusterId, paths as pathsOf, readState, writeState } from './layout.ts';
-import { driverName, snapshotClass, storageObjects } from './manifests.ts';
+import { driverName, snapshotObjects, storageObjects } from './manifests.ts';
 import { createNetwork } from './network.ts';
 import { writeNodeConfig } from './node-config.ts';
 import { apiPort, apiServer, foundation, identities, storageControllers, workers } from './node-daemons.ts';
@@ -146,7 +146,7 @@ async function installStorage(cluster: Cluster, tools: ToolPaths): Promise<void>
   await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify(storageObjects) });
   const files = ['-f', tools.snapshotCrds];
   await cluster.kubectl(['wait', ...files, '--for=condition=Established', '--timeout=60s']);
-  await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify(snapshotClass) });
+  await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify(snapshotObjects) });
 }
 
 async function waitUntilUsable(cluster: Cluster, apiService: string): Promise<void> {

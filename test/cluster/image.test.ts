@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { buildImage } from './image.ts';
+import { buildImage, buildImages } from './image.ts';
 import { run } from './process.ts';
 import { createTar } from './tar.ts';
 
@@ -14,21 +14,17 @@ describe('images of the test cluster', () => {
   });
   after(() => rmSync(dir, { recursive: true }));
 
-  const build = (text: string) => {
-    const file = join(dir, 'program');
+  const options = (text: string, tag = '1') => {
+    const file = join(dir, `program-${tag}`);
     writeFileSync(file, text);
-    return buildImage({
-      name: 'belay.test/x',
-      tag: '1',
-      files: { '/opt/x/program': file },
-      entrypoint: ['/opt/x/program'],
-    });
+    return { name: 'belay.test/x', tag, files: { '/opt/x/program': file }, entrypoint: ['/opt/x/program'] };
   };
+  const build = (text: string) => buildImage(options(text));
 
   it('has the same digest when only times and group permissions differ', async () => {
     const first = await build('one');
-    chmodSync(join(dir, 'program'), 0o600);
-    utimesSync(join(dir, 'program'), 1, 1);
+    chmodSync(join(dir, 'program-1'), 0o600);
+    utimesSync(join(dir, 'program-1'), 1, 1);
     const second = await build('one');
     assert.deepEqual(second, first);
   });
@@ -36,6 +32,21 @@ describe('images of the test cluster', () => {
   it('has another digest when a file differs', async () => {
     const [first, second] = [await build('one'), await build('two')];
     assert.notEqual(second.digest, first.digest);
+  });
+
+  it('gives images that are built together the digests they have alone, and one archive', async () => {
+    const [one, two] = [options('one', '1'), options('two', '2')];
+    const alone = [await buildImage(one), await buildImage(two)];
+    const together = await buildImages([one, two]);
+    assert.deepEqual(
+      together.map(({ digest }) => digest),
+      alone.map(({ digest }) => digest),
+    );
+    const [archive = ''] = new Set(together.map((image) => image.archive));
+    const { stdout } = await run(['tar', '--list', '--file', archive]);
+    const blobs = stdout.split('\n').filter((name) => name.startsWith('blobs/') && !name.endsWith('/'));
+    // Of each its manifest, its configuration and its layer.
+    assert.equal(blobs.length, 6);
   });
 
   it('writes archives that tar reads, with names longer than a header holds', async () => {

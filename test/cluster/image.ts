@@ -32,7 +32,7 @@ export interface ImageOptions {
 }
 
 export interface BuiltImage {
-  /** An OCI image layout in one tar file. */
+  /** An OCI image layout in one tar file; others built with it are in it, too. */
   archive: string;
   /** Digest of the manifest, "sha256:…"; equal inputs give an equal digest. */
   digest: string;
@@ -43,12 +43,53 @@ export interface BuiltImage {
  * The archive is named after its content in a cache outside the clone, so an unchanged image is not written again.
  */
 export async function buildImage(options: ImageOptions): Promise<BuiltImage> {
-  const base = await baseEntries(options.base ?? 'scratch');
+  const [built] = await buildImages([options]);
+  if (built === undefined) throw new Error(`${options.name} was not built`);
+  return built;
+}
+
+/** Builds images into one archive, in which what they share stands once. @returns them in the order of `all` */
+export async function buildImages(all: readonly ImageOptions[]): Promise<BuiltImage[]> {
+  const bases = new Map<ImageBase, Blob[]>();
+  for (const { base = 'scratch' } of all) if (!bases.has(base)) bases.set(base, layerOf(await baseEntries(base)));
+  const images = all.map((options) => imageOf(options, bases.get(options.base ?? 'scratch') ?? []));
+  const index = blob({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: images.map(({ options, manifest }) => ({
+      ...descriptor('application/vnd.oci.image.manifest.v1+json', manifest),
+      annotations: {
+        'io.containerd.image.name': `${options.name}:${options.tag}`,
+        'org.opencontainers.image.ref.name': options.tag,
+      },
+    })),
+  });
+  const archive = writeArchive(
+    index,
+    images.flatMap(({ blobs }) => blobs),
+  );
+  return images.map(({ manifest }) => ({ archive, digest: manifest.digest }));
+}
+
+/** Content with its digest, which takes longer to compute than to keep. */
+interface Blob {
+  readonly digest: string;
+  readonly data: Buffer;
+}
+
+interface Image {
+  readonly options: ImageOptions;
+  readonly manifest: Blob;
+  /** All of it, the manifest too. */
+  readonly blobs: readonly Blob[];
+}
+
+function imageOf(options: ImageOptions, base: readonly Blob[]): Image {
   const own = withParents(
     Object.entries(options.files).flatMap(([path, source]) => entriesOf(path.replace(/^\//, ''), source)),
   );
   // The base first and by itself: a changed program then leaves the large layer as it is.
-  const layers = [base, own].filter((entries) => entries.length > 0).map((entries) => createTar(entries));
+  const layers = [...base, ...layerOf(own)];
   const config = blob({
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
@@ -60,7 +101,7 @@ export async function buildImage(options: ImageOptions): Promise<BuiltImage> {
       ),
       WorkingDir: options.workingDir ?? '/',
     },
-    rootfs: { type: 'layers', diff_ids: layers.map(digestOf) },
+    rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
   });
   const manifest = blob({
     schemaVersion: 2,
@@ -68,42 +109,37 @@ export async function buildImage(options: ImageOptions): Promise<BuiltImage> {
     config: descriptor('application/vnd.oci.image.config.v1+json', config),
     layers: layers.map((layer) => descriptor('application/vnd.oci.image.layer.v1.tar', layer)),
   });
-  const reference = {
-    'io.containerd.image.name': `${options.name}:${options.tag}`,
-    'org.opencontainers.image.ref.name': options.tag,
-  };
-  const index = blob({
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.index.v1+json',
-    manifests: [{ ...descriptor('application/vnd.oci.image.manifest.v1+json', manifest), annotations: reference }],
-  });
-  return { archive: writeArchive(index, [config, manifest, ...layers]), digest: digestOf(manifest) };
+  return { options, manifest, blobs: [config, manifest, ...layers] };
 }
 
-function writeArchive(index: Buffer, blobs: readonly Buffer[]): string {
+function layerOf(entries: readonly TarEntry[]): Blob[] {
+  return entries.length === 0 ? [] : [blobOf(createTar(entries))];
+}
+
+function writeArchive(index: Blob, blobs: readonly Blob[]): string {
   const dir = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'belay', 'images');
-  const archive = join(dir, `${digestOf(index).slice('sha256:'.length, 'sha256:'.length + 24)}.tar`);
+  const archive = join(dir, `${index.digest.slice('sha256:'.length, 'sha256:'.length + 24)}.tar`);
   if (existsSync(archive)) return archive;
   mkdirSync(dir, { recursive: true });
   const file = (path: string, data: Buffer): TarEntry => ({ kind: 'file', path, mode: 0o644, data });
-  const blobFiles = blobs.map((data) => file(`blobs/${digestOf(data).replace(':', '/')}`, data));
-  const layout = file('oci-layout', blob({ imageLayoutVersion: '1.0.0' }));
+  const blobFiles = blobs.map(({ data, digest }) => file(`blobs/${digest.replace(':', '/')}`, data));
+  const layout = file('oci-layout', blob({ imageLayoutVersion: '1.0.0' }).data);
   const partial = `${archive}.${process.pid}.partial`;
-  writeFileSync(partial, createTar([layout, file('index.json', index), ...blobFiles]));
+  writeFileSync(partial, createTar([layout, file('index.json', index.data), ...blobFiles]));
   renameSync(partial, archive);
   return archive;
 }
 
-function blob(value: unknown): Buffer {
-  return Buffer.from(JSON.stringify(value));
+function blob(value: unknown): Blob {
+  return blobOf(Buffer.from(JSON.stringify(value)));
 }
 
-function digestOf(data: Buffer): string {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
+function blobOf(data: Buffer): Blob {
+  return { data, digest: `sha256:${createHash('sha256').update(data).digest('hex')}` };
 }
 
-function descriptor(mediaType: string, data: Buffer): { mediaType: string; digest: string; size: number } {
-  return { mediaType, digest: digestOf(data), size: data.length };
+function descriptor(mediaType: string, { digest, data }: Blob): { mediaType: string; digest: string; size: number } {
+  return { mediaType, digest, size: data.length };
 }
 
 function entriesOf(path: string, source: string): TarEntry[] {

@@ -32,10 +32,18 @@ export const storageObjects = {
   ],
 };
 
-export const snapshotClass = {
+const snapshotClass = (name: string, parameters: Readonly<Record<string, string>>) => ({
   apiVersion: 'snapshot.storage.k8s.io/v1',
   kind: 'VolumeSnapshotClass',
-  metadata: { name: 'belay-snapshots' },
+  metadata: { name },
   driver: driverName,
   deletionPolicy: 'Delete',
+  parameters,
+});
+
+/** `belay-snapshots`, and `belay-never-ready`, which breaks nobody else; needs the kinds of the snapshot controller. */
+export const snapshotObjects = {
+  apiVersion: 'v1',
+  kind: 'List',
+  items: [snapshotClass('belay-snapshots', {}), snapshotClass('belay-never-ready', { snapshotNeverReady: 'true' })],
 };

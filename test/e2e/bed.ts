@@ -6,8 +6,7 @@ import { ensureTools } from '../cluster/build-tools.ts';
 import { startCluster } from '../cluster/cluster.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { KubeClient } from '../../src/kube/types.ts';
-import { releases } from '../portal/images.ts';
-import { importExampleImages, importMajorImages, installBelay } from './belay.ts';
+import { buildAllImages, importAll, installBelay } from './belay.ts';
 import type { ExampleOptions } from './example.ts';
 import { createReader } from './reader.ts';
 
@@ -18,24 +17,25 @@ export interface Bed {
   readonly client: KubeClient;
   /** What an example in namespace `e2e-NAME` needs. */
   options(name: string, balancer: 'service' | 'haproxy'): ExampleOptions;
-  /** The same for the example with a database; its images are made at the first call. */
-  major(name: string, balancer: 'service' | 'haproxy'): Promise<ExampleOptions>;
+  /** The same for the example with a database. */
+  major(name: string, balancer: 'service' | 'haproxy'): ExampleOptions;
 }
 
 export async function makeBed(log: (line: string) => void): Promise<Bed> {
   const tools = await ensureTools({ log });
   // Two clones on one machine must not meet: names are shared by all of them.
   const name = `e2e-${createHash('sha256').update(root).digest('hex').slice(0, 6)}`;
-  const cluster = await startCluster({ name, stateDir: resolve(root, '.test/e2e'), tools, log });
-  log('installing the chart and the images of the example');
-  const images = await importExampleImages(cluster, Object.keys(releases), true);
+  const [cluster, built] = await Promise.all([
+    startCluster({ name, stateDir: resolve(root, '.test/e2e'), tools, log }),
+    buildAllImages(),
+  ]);
+  log('installing the chart and the images of the examples');
   const client = createReader(cluster.kubeconfig);
-  await installBelay(cluster, client);
+  const [images] = await Promise.all([importAll(cluster, built), installBelay(cluster, client)]);
   return bedOf(cluster, client, images);
 }
 
 function bedOf(cluster: Cluster, client: KubeClient, images: ReadonlyMap<string, string>): Bed {
-  let majorImages: Promise<Map<string, string>> | undefined;
   const common = (name: string) => ({
     kubectl: cluster.kubectl,
     client,
@@ -52,10 +52,6 @@ function bedOf(cluster: Cluster, client: KubeClient, images: ReadonlyMap<string,
       // Both binding modes are used: a restored claim binds at once in one and with its pod in the other.
       storageClass: balancer === 'haproxy' ? 'belay-immediate' : 'belay-wait',
     }),
-    major: async (name, balancer) => {
-      majorImages ??= importMajorImages(cluster);
-      const all = new Map([...images, ...(await majorImages)]);
-      return { ...common(name), name: 'major', images: all, balancer, storageClass: 'belay-wait' };
-    },
+    major: (name, balancer) => ({ ...common(name), name: 'major', images, balancer, storageClass: 'belay-wait' }),
   };
 }

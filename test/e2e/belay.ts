@@ -4,7 +4,13 @@ import type { KubeClient } from '../../src/kube/types.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { waitFor } from '../cluster/poll.ts';
 import { buildPostgresImages } from '../cluster/image-postgres.ts';
-import { buildControllerImage, buildHaproxyImage, buildPortalImages, majorReleases } from '../portal/images.ts';
+import {
+  buildControllerImage,
+  buildHaproxyImage,
+  buildPortalImages,
+  majorReleases,
+  releases,
+} from '../portal/images.ts';
 import type { NamedImage } from '../portal/images.ts';
 import { controllerNamespace, waitForControllers } from './controllers.ts';
 import type { Kubectl } from './example.ts';
@@ -93,19 +99,25 @@ export async function importExampleImages(
   return importAll(cluster, images);
 }
 
-/** What the example of a major upgrade needs. @returns as {@link importExampleImages} */
-export async function importMajorImages(cluster: Cluster): Promise<Map<string, string>> {
-  const images = [
-    ...(await buildPortalImages(['portal:1.1.0', ...Object.keys(majorReleases)])),
-    ...(await buildPostgresImages()),
-  ];
-  return importAll(cluster, images);
+/** All releases of both examples, with the database and HAProxy. */
+export async function buildAllImages(): Promise<NamedImage[]> {
+  const portals = await buildPortalImages([...Object.keys(releases), ...Object.keys(majorReleases)]);
+  return [...portals, await buildHaproxyImage(), ...(await buildPostgresImages())];
 }
 
-async function importAll(cluster: Cluster, images: readonly NamedImage[]): Promise<Map<string, string>> {
+/** @returns references by digest, by the names the manifests use */
+export async function importAll(cluster: Cluster, images: readonly NamedImage[]): Promise<Map<string, string>> {
   const references = new Map<string, string>();
-  for (const image of images) references.set(image.name, await importInto(cluster, image));
+  for (const [archive, held] of Map.groupBy(images, (image) => image.archive)) {
+    const found = await cluster.importImages(archive, held.map(archived));
+    for (const [at, { name }] of held.entries()) references.set(name, found[at] ?? '');
+  }
   return references;
+}
+
+function archived({ name: image, digest }: NamedImage): { name: string; tag: string; digest: string } {
+  const [name = '', tag = ''] = image.split(':');
+  return { name: `belay.test/${name}`, tag, digest };
 }
 
 async function importInto(cluster: Cluster, image: NamedImage): Promise<string> {

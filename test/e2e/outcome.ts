@@ -50,6 +50,7 @@ function creation(run: UpgradeRun): string {
 }
 
 export interface WaitOptions {
+  /** Default 400 000: the deadlines of the example end a run long before, also on a busy machine. */
   readonly timeoutMs?: number;
   /** Runs that are older than the upgrade that is waited for. */
   readonly earlier: readonly UpgradeRun[];
@@ -60,14 +61,14 @@ export interface WaitOptions {
   readonly mayBeAway?: boolean;
 }
 
-/** @throws after `timeoutMs` (default four minutes) with phase, step and blockers in the message */
+/** @throws after `timeoutMs` (default 400 000) with phase, step and blockers in the message */
 export async function waitForOutcome(example: Example, options: WaitOptions): Promise<Outcome> {
   const before = new Set(options.earlier.map((run) => run.metadata.name));
   let last: UpgradeSet | undefined;
   try {
     return await waitFor({
       what: `the upgrade in ${example.namespace}`,
-      timeoutMs: options.timeoutMs ?? 240_000,
+      timeoutMs: options.timeoutMs ?? 400_000,
       intervalMs: 250,
       check: async () => {
         // A story may take the API server away: then there is nothing to see until it is back.
@@ -78,6 +79,8 @@ export async function waitForOutcome(example: Example, options: WaitOptions): Pr
         if (set === undefined) return undefined;
         last = set;
         options.onChange?.(set);
+        // Runs are large: they are looked at only when they can make a difference.
+        if (options.until === undefined && !resting.has(set.status?.phase ?? '')) return undefined;
         const runs = (await getRuns(example)).filter((run) => !before.has(run.metadata.name));
         const isDone = options.until === undefined ? isAtRest(set, runs) : options.until(set, runs);
         return isDone ? { phase: set.status?.phase ?? '', set, runs } : undefined;

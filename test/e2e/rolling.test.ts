@@ -5,11 +5,12 @@
 import { after, before, describe } from 'node:test';
 import { makeBed } from './bed.ts';
 import type { Bed } from './bed.ts';
-import { registerDisturbances } from './cases/disturbances.ts';
+import { registerDisturbances, registerSnapshots } from './cases/disturbances.ts';
 import { registerLeaders } from './cases/leaders.ts';
 import { registerMajor } from './cases/major.ts';
 import { registerNeighbours } from './cases/neighbours.ts';
 import { registerOperator } from './cases/operator.ts';
+import { registerPeople } from './cases/people.ts';
 import { registerPreflight } from './cases/preflight.ts';
 import { registerRebuild } from './cases/rebuild.ts';
 import { registerReleases } from './cases/releases.ts';
@@ -29,12 +30,19 @@ describe('upgrades on a real cluster', { concurrency: 1 }, () => {
     if (process.env['E2E_KEEP'] !== '1') await made?.cluster.down();
   });
 
-  registerReleases(bed);
-  registerRebuild(bed);
-  registerNeighbours(bed);
-  registerDisturbances(bed);
-  registerLeaders(bed);
-  registerMajor(bed);
-  registerPreflight(bed);
-  registerOperator(bed);
+  // Each in its own namespace, the longest first. That the leader changes meanwhile is nothing that a run may suffer from.
+  describe('side by side', { concurrency: 5 }, () => {
+    registerLeaders(bed);
+    registerPeople(bed);
+    registerMajor(bed);
+    registerPreflight(bed);
+    registerRebuild(bed);
+    registerReleases(bed);
+    registerNeighbours(bed);
+    registerSnapshots(bed);
+  });
+  describe('alone', { concurrency: 1 }, () => {
+    registerDisturbances(bed);
+    registerOperator(bed);
+  });
 });

@@ -82,8 +82,13 @@ export async function tellStory(options: StoryOptions): Promise<Story> {
   const load = options.isQuiet === true ? undefined : await startLoad(example, loading);
   const earlier = await getRuns(example);
   await example.upgradeTo(releaseName);
-  const { until, timeoutMs = 240_000, mayBeAway = false } = options;
-  const waiting = waitForOutcome(example, { earlier, timeoutMs, mayBeAway, ...(until === undefined ? {} : { until }) });
+  const { until, timeoutMs, mayBeAway = false } = options;
+  const waiting = waitForOutcome(example, {
+    earlier,
+    mayBeAway,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(until === undefined ? {} : { until }),
+  });
   const [first] = await Promise.all([waiting, options.meanwhile?.(example)]);
   const outcome = options.afterwards === undefined ? first : await options.afterwards(example, first);
   return { example, outcome, report: (await load?.stop()) ?? noLoad };

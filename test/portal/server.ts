@@ -183,6 +183,9 @@ async function main(): Promise<void> {
   });
   // Longer than any client or balancer keeps a quiet connection: whoever closes first must not be the server.
   server.keepAliveTimeout = 75_000;
+  // Whoever connects and says nothing stays: that is what a drain has to cope with.
+  server.headersTimeout = 0;
+  server.requestTimeout = 0;
   server.on('connection', (socket) => portal.connect(socket));
   // PID 1 has no default action for SIGTERM: without this handler every stop would take the whole grace period.
   process.once('SIGTERM', () => {

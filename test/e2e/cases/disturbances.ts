@@ -1,6 +1,6 @@
-/** What breaks under the operator: the API server, the node, the storage. One at a time. */
+/** What breaks under the operator: the storage of one namespace; and of everybody, the API server and the node. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bed } from '../bed.ts';
 import { assertAfter, portalImages } from '../checks.ts';
@@ -11,37 +11,36 @@ const old = portalImages('1.0.0');
 const upgraded = portalImages('1.1.0');
 const good = { release: 'portal:1.1.0', version: '1.1.0' } as const;
 
+export function registerSnapshots(bed: () => Bed): void {
+  it('S-26 R: the snapshot never becomes ready: the group is not changed and serves again', async () =>
+    noSnapshot(bed()));
+  it('S-27 R: the snapshot is deleted under us: found before it is chosen as the way back', async () =>
+    lostSnapshot(bed()));
+}
+
+/** Everybody feels them: for a time without other stories. */
 export function registerDisturbances(bed: () => Bed): void {
-  describe('disturbances', { concurrency: 1 }, () => {
-    it('S-26 R: the snapshot never becomes ready: the group is not changed and serves again', async () =>
-      noSnapshot(bed()));
-    it('S-27 R: the snapshot is deleted under us: found before it is chosen as the way back', async () =>
-      lostSnapshot(bed()));
-    it('S-38 R: the API server is away for a minute in mid-step', async () => apiServerAway(bed()));
-    it('S-02 R: every container of the node is killed in mid-run', async () => nodeReset(bed()));
-  });
+  it('S-38 R: the API server is away for a minute in mid-step', async () => apiServerAway(bed()));
+  it('S-02 R: every container of the node is killed in mid-run', async () => nodeReset(bed()));
 }
 
 async function noSnapshot(bed: Bed): Promise<void> {
-  await bed.cluster.csiFaults({ snapshotNeverReady: true });
-  try {
-    const story = await tellStory({
-      ...bed.options('no-snapshot', 'service'),
-      ...good,
-      edit: (text) => text.replace('Snapshot: 2m', 'Snapshot: 15s'),
-    });
-    assert.ok(['Failed', 'RolledBack'].includes(story.outcome.phase), story.outcome.phase);
-    assert.equal(story.outcome.runs[0]?.status?.failure?.step, 'g1-snapshot');
-    await assertAfter(story, old);
-  } finally {
-    await bed.cluster.csiFaults({});
-  }
+  const story = await tellStory({
+    ...bed.options('no-snapshot', 'service'),
+    ...good,
+    snapshotClass: 'belay-never-ready',
+    edit: (text) => text.replace('Snapshot: 2m', 'Snapshot: 15s'),
+  });
+  assert.ok(['Failed', 'RolledBack'].includes(story.outcome.phase), story.outcome.phase);
+  assert.equal(story.outcome.runs[0]?.status?.failure?.step, 'g1-snapshot');
+  await assertAfter(story, old);
 }
 
 async function lostSnapshot(bed: Bed): Promise<void> {
   const story = await tellStory({
     ...bed.options('lost-snapshot', 'service'),
     release: 'portal:1.2.0-never-ready',
+    edit: (text) => text.replace('Start: 1m', 'Start: 30s'),
     meanwhile: async (example) => {
       await untilStep(example, 'g1-start');
       await example.kubectl(['delete', 'volumesnapshots', '--all', '--wait=false']);
@@ -57,7 +56,6 @@ async function apiServerAway(bed: Bed): Promise<void> {
     ...bed.options('api-good', 'service'),
     ...good,
     mayBeAway: true,
-    timeoutMs: 360_000,
     // The cluster's own controllers look again up to a minute after an outage: no deadline of ours.
     edit: (text) => text.replace('Start: 1m, Stop: 1m', 'Start: 5m, Stop: 5m'),
     meanwhile: async (example) => {
@@ -81,7 +79,6 @@ async function nodeReset(bed: Bed): Promise<void> {
     ...bed.options('reset', 'haproxy'),
     ...good,
     isQuiet: true,
-    timeoutMs: 300_000,
     meanwhile: async (example) => {
       await untilStep(example, 'g1-stop');
       await bed.cluster.stopNodeContainers();

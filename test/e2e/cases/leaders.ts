@@ -1,4 +1,4 @@
-/** The controller's own processes: frozen, replaced and killed while runs are under way. */
+/** The controller's own processes: frozen, replaced and killed while runs are under way, also those of other stories. */
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
@@ -11,12 +11,14 @@ import { waitFor } from '../../cluster/poll.ts';
 import type { Bed } from '../bed.ts';
 import { assertAfter, portalImages } from '../checks.ts';
 import { controllerNamespace, findLeader, killLeader, signalAll, waitForNextLeader } from '../controllers.ts';
+import { untilMigrating } from '../database.ts';
 import type { Example } from '../example.ts';
 import { holdConnection, letGo } from '../guest.ts';
 import { getRuns } from '../outcome.ts';
 import { adminStates } from '../runtime-api.ts';
 import { tellStory, untilStep } from '../story.ts';
 import type { Story, StoryOptions } from '../story.ts';
+import { assertMigratedOnce, lastStatement, tellMajor } from './major.ts';
 
 const old = portalImages('1.0.0');
 const upgraded = portalImages('1.1.0');
@@ -30,6 +32,8 @@ export function registerLeaders(bed: () => Bed): void {
       changedInMidDrain(bed()));
     it('S-02 R: the leader is killed with SIGKILL at twenty random instants of good and bad runs', async () =>
       killedTwentyTimes(bed()));
+    it('001-82, S-02 R: the controller is killed with SIGKILL in mid-migration: one Job, one migration', async () =>
+      killedInMigration(bed()));
   });
 }
 
@@ -158,10 +162,9 @@ interface Round {
 /** @returns how often the leader was killed */
 async function killInRound(bed: Bed, { round, random, most, before }: Round): Promise<number> {
   const [one, other] = round % 2 === 1 ? (['service', 'haproxy'] as const) : (['haproxy', 'service'] as const);
-  const common = { timeoutMs: 400_000 };
   const told: StoryOptions[] = [
-    { ...bed.options(`kill-good-${round}`, one), ...good, ...common },
-    { ...bed.options(`kill-bad-${round}`, other), release: 'portal:1.2.0', ...common },
+    { ...bed.options(`kill-good-${round}`, one), ...good },
+    { ...bed.options(`kill-bad-${round}`, other), release: 'portal:1.2.0' },
   ];
   const over = new AbortController();
   const stories = Promise.all(told.map(tellStory)).finally(() => over.abort());
@@ -221,6 +224,20 @@ async function journals(bed: Bed, namespaces: readonly string[]): Promise<string
     .flatMap(({ status }) => (status?.steps ?? []).map(({ operation, state }) => `${operation} ${state}`))
     .toSorted()
     .join('\n');
+}
+
+async function killedInMigration(bed: Bed): Promise<void> {
+  const story = await tellMajor(bed, 'major-killed', {
+    release: 'portal:2.0.0',
+    version: '2.0.0',
+    migration: `SELECT pg_sleep(8); ${lastStatement}`,
+    meanwhile: async (example) => {
+      await untilMigrating(example);
+      await killLeader(bed.client, true);
+    },
+  });
+  assert.equal(story.outcome.phase, 'Completed');
+  await assertMigratedOnce(story);
 }
 
 /** Every member serves in its pool, also as HAProxy sees it. */

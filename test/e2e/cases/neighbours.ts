@@ -1,6 +1,6 @@
 /** People, tools and load balancers that do their own things while a run is under way. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Blocker } from '../../../src/api/upgrade-run.ts';
 import { waitFor } from '../../cluster/poll.ts';
@@ -16,19 +16,15 @@ const old = portalImages('1.0.0');
 const good = { release: 'portal:1.1.0', version: '1.1.0' } as const;
 
 export function registerNeighbours(bed: () => Bed): void {
-  describe('neighbours', { concurrency: 3 }, () => {
-    it('S-12 R: the set is deleted in mid-run: undone, gone in time, users unharmed', async () => deletion(bed()));
-    it('S-18 R: HAProxy is restarted in mid-drain: seen, drained again, no request fails', async () =>
-      haproxyRestart(bed()));
-    it('S-16 R: a member that a person drained stays drained, and the last one is not taken', async () =>
-      drainedByPerson(bed()));
-    it('design 4.2 R: manifests re-applied every five seconds: a named blocker, no fight', async () =>
-      reapplied(bed()));
-    for (const onTimeout of ['Hold', 'Force', 'Fail'] as const) {
-      it(`S-15 R: a connection that does not end, onTimeout ${onTimeout}`, async () =>
-        stuckConnection(bed(), onTimeout));
-    }
-  });
+  it('S-12 R: the set is deleted in mid-run: undone, gone in time, users unharmed', async () => deletion(bed()));
+  it('S-18 R: HAProxy is restarted in mid-drain: seen, drained again, no request fails', async () =>
+    haproxyRestart(bed()));
+  it('S-16 R: a member that a person drained stays drained, and the last one is not taken', async () =>
+    drainedByPerson(bed()));
+  it('design 4.2 R: manifests re-applied every five seconds: a named blocker, no fight', async () => reapplied(bed()));
+  for (const onTimeout of ['Hold', 'Force', 'Fail'] as const) {
+    it(`S-15 R: a connection that does not end, onTimeout ${onTimeout}`, async () => stuckConnection(bed(), onTimeout));
+  }
 }
 
 async function deletion(bed: Bed): Promise<void> {
@@ -74,7 +70,6 @@ async function drainedByPerson(bed: Bed): Promise<void> {
       for (const instance of [0, 1]) await askHaproxy(example, instance, 'set server portal/portal-1 state drain');
     },
     // With one member out by a person's hand, taking the other would leave nobody: the run must end without doing so.
-    timeoutMs: 300_000,
     edit: (text) => text.replaceAll('drain: {timeout: 1m', 'drain: {timeout: 10s'),
   });
   assert.notEqual(story.outcome.phase, 'Completed');
@@ -93,12 +88,13 @@ async function reapplied(bed: Bed): Promise<void> {
   const story = await tellStory({
     ...bed.options('reapplied', 'service'),
     ...good,
-    timeoutMs: 300_000,
     meanwhile: async (example) => {
       await untilStep(example, 'g1-drain');
-      // Until it was noticed and three times more: a fight would show in the number of changes.
-      const deadline = performance.now() + 120_000;
-      for (let more = 3; more > 0 && performance.now() < deadline; more -= foreign.length > 0 ? 1 : 0) {
+      // Until it was noticed and three times more, or all is over: a fight would show in the number of changes.
+      const deadline = performance.now() + 300_000;
+      const isOver = async (): Promise<boolean> =>
+        performance.now() > deadline || (await getRuns(example)).every(({ status }) => status?.finished !== undefined);
+      for (let more = 3; more > 0 && !(await isOver()); more -= foreign.length > 0 ? 1 : 0) {
         await example.kubectl(['apply', '-f', '-'], example.manifests(['application.yaml']));
         for (let look = 0; look < 5; look += 1) {
           await delay(1_000);

@@ -62,7 +62,6 @@ async function rebuilds(bed: Bed): Promise<void> {
   const story = await tellStory({
     ...bed.options('rebuild', 'service'),
     release: 'portal:1.2.0-damage-data',
-    timeoutMs: 400_000,
     edit: withRebuild,
     prepare: async (example) => {
       before.pods = await podUids(example);
@@ -107,7 +106,6 @@ async function rebuildPortal1(example: Example, outcome: Outcome): Promise<Outco
   const isEnded = ({ status }: UpgradeRun): boolean => status?.finished !== undefined;
   return waitForOutcome(example, {
     earlier: [],
-    timeoutMs: 400_000,
     until: (set, runs) =>
       runs.every(isEnded) && ['RolledBack', 'Failed', 'CompletedWithFailures'].includes(set.status?.phase ?? ''),
   });

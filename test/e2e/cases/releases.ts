@@ -1,6 +1,6 @@
 /** Good and bad releases: which gate catches which, and what users notice (nothing). */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { UpgradeRun } from '../../../src/api/upgrade-run.ts';
 import type { Bed } from '../bed.ts';
@@ -90,19 +90,17 @@ const bad: readonly BadRelease[] = [
 ];
 
 export function registerReleases(bed: () => Bed): void {
-  describe('releases', { concurrency: 3 }, () => {
-    for (const balancer of ['service', 'haproxy'] as const) {
-      it(`S-01 R: a good release through ${balancer}: none of 10 000 requests fails, verified pods stay`, async () =>
-        goodRelease(bed(), balancer));
-    }
-    for (const tc of bad) it(tc.title, async () => badRelease(bed(), tc));
-    registerJobProbes(bed);
-    it('S-25 R: the tests fail on the old version: nothing is touched', async () => failedBaseline(bed()));
-    it('design 4.3: bad only after it served, data kept: the run asks, nothing acknowledged is lost', async () =>
-      writesAtStake(bed(), 'Keep'));
-    it('design 4.3: bad only after it served, data discarded: exactly the writes at stake are gone', async () =>
-      writesAtStake(bed(), 'Discard'));
-  });
+  for (const balancer of ['service', 'haproxy'] as const) {
+    it(`S-01 R: a good release through ${balancer}: none of 10 000 requests fails, verified pods stay`, async () =>
+      goodRelease(bed(), balancer));
+  }
+  for (const tc of bad) it(tc.title, async () => badRelease(bed(), tc));
+  registerJobProbes(bed);
+  it('S-25 R: the tests fail on the old version: nothing is touched', async () => failedBaseline(bed()));
+  it('design 4.3: bad only after it served, data kept: the run asks, nothing acknowledged is lost', async () =>
+    writesAtStake(bed(), 'Keep'));
+  it('design 4.3: bad only after it served, data discarded: exactly the writes at stake are gone', async () =>
+    writesAtStake(bed(), 'Discard'));
 }
 
 async function goodRelease(bed: Bed, balancer: 'service' | 'haproxy'): Promise<void> {

@@ -12,6 +12,9 @@ import (
 
 const defaultCapacity = 1 << 30
 
+// neverReady is a parameter of a VolumeSnapshotClass: the fault of this name for its snapshots alone.
+const neverReady = "snapshotNeverReady"
+
 type controller struct {
 	csi.UnimplementedControllerServer
 	store  *store
@@ -139,7 +142,7 @@ func (c *controller) CreateSnapshot(_ context.Context, request *csi.CreateSnapsh
 		SizeBytes:      made.Capacity,
 		CreationTime:   timestamppb.New(made.Created),
 		// The sidecar asks again with the same name until it is ready, so mending the fault ends the wait.
-		ReadyToUse: !broken.SnapshotNeverReady,
+		ReadyToUse: !broken.SnapshotNeverReady && request.Parameters[neverReady] != "true",
 	}}, nil
 }
 
