@@ -40,13 +40,14 @@ export const decisionSpec = c.object(
       .regex(/^[A-Z][A-Za-z]*$/)
       .meta({
         description:
-          'method is how to roll back, out of status.choices of the run; for Rollback only. Snapshots: servers go back to the volumes and templates before. DatabaseAndSnapshots: the database goes back to its backup too.',
+          'method is how to roll back, out of status.choices of the run; for Rollback only. Snapshots: servers go back to the volumes and templates before. DatabaseAndSnapshots: the database goes back to its backup too. PreviousTemplate: no volume is touched.',
       })
       .optional(),
     data: z
       .enum(['Discard', 'Keep'])
       .meta({
-        description: 'data is what happens to data written since the snapshot: Discard or Keep; for Rollback only.',
+        description:
+          'data is what happens to data written since the snapshot: Discard or Keep; for Rollback and Restart only.',
       })
       .optional(),
     check: c

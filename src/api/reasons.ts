@@ -349,6 +349,18 @@ export const reasons = {
     meaning: 'The groups of the UpgradeSet name different Databases.',
     remedy: 'Name the same Database in spec.database of every ServerGroup of the set, or make a set of each.',
   },
+  DatabaseShared: {
+    meaning: 'The Package changes the schema under a ServerGroup that is not in the UpgradeSet.',
+    remedy: 'Add every ServerGroup that names the Database to spec.serverGroups of the set.',
+  },
+  SchemaChangeNotDeclared: {
+    meaning: 'The Package needs another version of the schema than the one before, and says that nothing changes it.',
+    remedy: 'Write Migrate into spec.schema.change, or the version of the schema as it is.',
+  },
+  MemberShared: {
+    meaning: 'Two servers name the same member of a Pool.',
+    remedy: 'Name for each server the member that it is.',
+  },
   DatabaseRequired: {
     meaning: 'The Package changes the schema, and the groups name no Database.',
     remedy: 'Name the Database under the servers in spec.database of every ServerGroup.',

@@ -147,9 +147,15 @@ async function complete(
     members,
     catalogue: context.caches.packages.list(namespace),
     installed: installedHere(context.caches, namespace),
+    neighbours: neighboursOf(context, base.groups, namespace),
     now: context.now(),
     ...sourceVersion(context, base.set, base.groups, workloads, base.package),
   };
+}
+
+function neighboursOf({ caches }: ControllerContext, groups: readonly ServerGroup[], namespace: string): ServerGroup[] {
+  const own = new Set(groups.map(({ metadata }) => metadata.name));
+  return caches.serverGroups.list(namespace).filter(({ metadata }) => !own.has(metadata.name));
 }
 
 /** What runs in a namespace, as the status of its objects says; one that cannot be decoded is nobody else's trouble. */

@@ -37,6 +37,7 @@ function scene(notify: readonly Channel[] = [{ secret: 'ops-chat', events: ['Sta
   const sent: string[] = [];
   const events: string[] = [];
   let version = 1;
+  let mayAct = true;
   const answers = new Map<string, Delivery | 'real'>();
   const logs: string[] = [];
   const log = (text: string, fields: object = {}): void => void logs.push(`${text} ${JSON.stringify(fields)}`);
@@ -56,7 +57,7 @@ function scene(notify: readonly Channel[] = [{ secret: 'ops-chat', events: ['Sta
       caches,
       clock,
       now: () => clock.now(),
-      leader: { mayAct: () => true, epoch: () => 1 },
+      leader: { mayAct: () => mayAct, epoch: () => 1 },
       announcer: { announce: (_, type, reason, __, note) => void events.push(`${type} ${reason}: ${note}`) },
     },
     send,
@@ -84,6 +85,10 @@ function scene(notify: readonly Channel[] = [{ secret: 'ops-chat', events: ['Sta
     },
     restart(): void {
       parts = process();
+    },
+    /** Is the lease renewed in time? */
+    leads(isLeader: boolean): void {
+      mayAct = isLeader;
     },
     /** Until nothing is left to do, with time moving on as asked for. @returns how long it took */
     async tellAll(): Promise<number> {
@@ -124,6 +129,17 @@ describe('telling people of a run', () => {
     await made.tellAll();
     assert.deepEqual([made.sent, made.writes()], [[], 4]);
     assert.equal(await made.condition(), undefined);
+  });
+
+  it('001-118: sends nothing without the lease, and tells the end once it is renewed although nothing changes any more', async () => {
+    const made = scene();
+    made.runs([locked], { phase: 'Completed' });
+    made.leads(false);
+    assert.deepEqual(await made.look(), { kind: 'requeue', afterMs: 1_000 });
+    assert.equal(made.sent.length, 0);
+    made.leads(true);
+    await made.tellAll();
+    assert.ok(made.sent.includes('ops-chat: end'), made.sent.join());
   });
 
   it('costs nothing where nobody is to be told', async () => {

@@ -71,7 +71,9 @@ export async function tellPeople(
   const known = await recall(parts, key, run, signal);
   await writeDown(parts, known, run, signal);
   const due = dueNow(known, run);
-  if (due.length === 0 || !context.leader.mayAct()) return { kind: 'settled' };
+  if (due.length === 0) return { kind: 'settled' };
+  // A lease that was renewed late is ours again, and nothing else may ever wake this run.
+  if (!context.leader.mayAct()) return { kind: 'requeue', afterMs: firstWaitMs };
   const now = context.clock.monotonic();
   const ready = due.filter(({ line }) => (known.tries.get(line)?.nextAt ?? 0) <= now);
   // All of them: one that is still under way would be sent again by the next look.

@@ -58,6 +58,13 @@ function lineOf(data: Readonly<Record<string, string>>, trouble: Complain): Line
   const url = URL.parse(text ?? '');
   if (text === undefined || url === null || (url.protocol !== 'https:' && url.protocol !== 'http:'))
     return trouble('its key url is no http or https URL', 'write the address to post to into url', true);
+  // A receiver that wants them would refuse every message, and nobody would see why.
+  if (url.username !== '' || url.password !== '')
+    return trouble(
+      'its key url holds a user or a password, which are not sent',
+      'take them out, and write token',
+      true,
+    );
   const [token, ca] = [valueOf('token'), valueOf('ca')];
   // Header fields are one line: what has more was pasted with something beside it.
   if (token !== undefined && /[^\x21-\x7e]/.test(token))
@@ -65,11 +72,24 @@ function lineOf(data: Readonly<Record<string, string>>, trouble: Complain): Line
   return { type, url, token, ca, redactor: redactorOf(text, url, token) };
 }
 
-/** The path of a webhook is as good as a password. */
+/** A part of an address that is shorter is a word like "api": blanked, it would spoil what the receiver says. */
+const tellingLength = 6;
+
+/** The path of a webhook is as good as a password, and so is each part of it: receivers quote the one they refuse. */
 function redactorOf(text: string, url: URL, token: string | undefined): Redactor {
   const redactor = new Redactor();
   const rest = `${url.pathname}${url.search}`;
-  for (const value of [text, url.href, url.username, url.password, token ?? '', ...(rest.length > 1 ? [rest] : [])])
-    redactor.add(value);
+  for (const value of [text, url.href, token ?? '', ...(rest.length > 1 ? [rest] : [])]) redactor.add(value);
+  const parts = [url.hostname, url.pathname, ...url.pathname.split('/'), url.search.slice(1), url.hash.slice(1)];
+  for (const value of [...parts.flatMap((part) => [part, decoded(part)]), ...url.searchParams.values()])
+    if (value.length >= tellingLength) redactor.add(value);
   return redactor;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

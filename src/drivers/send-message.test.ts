@@ -38,9 +38,9 @@ after(() => {
   }
 });
 
-async function listen(server: Server): Promise<number> {
+async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
   return address.port;
@@ -175,6 +175,17 @@ describe('a message to people', () => {
     assert.match(tell(await sendOver({ type: 'slack', url })), /^for now: .*certificate is not trusted/);
   });
 
+  it('shows no host where the certificate is for another one', async () => {
+    const own = createSelfSigned();
+    const port = await listen(
+      createTlsServer(own, (_, response) => void response.end()),
+      '127.0.0.3',
+    );
+    const told = tell(await sendOver({ type: 'slack', url: `https://127.0.0.3:${port}/`, ca: own.cert }));
+    assert.match(told, /certificate is for another name: /);
+    assert.doesNotMatch(told, /127\.0\.0\.3/);
+  });
+
   it('shows nothing of the address or the token, even where the receiver repeats them', async () => {
     const echo: Reply = status(400, `${token} at ${path}?key=hunter22 is wrong`);
     const { base } = await receiver(echo);
@@ -183,11 +194,25 @@ describe('a message to people', () => {
     for (const secret of [token, path, '9f3c2a7e', 'hunter22']) assert.ok(!told.includes(secret), told);
   });
 
+  for (const said of ['bad key "hunter22"', `Cannot POST ${path}`, 'no_hook 9f3c2a7e', 'no hook 9f3c 2a7e/x']) {
+    it(`shows nothing of the address where the receiver says ${said}`, async () => {
+      const { base } = await receiver(status(404, said));
+      const url = said.includes('2a7e/x') ? `${base}/hooks/9f3c%202a7e%2Fx` : `${base}${path}?key=hunter22&thread=1`;
+      const told = tell(await sendOver({ type: 'slack', url }));
+      assert.match(told, /the receiver answered 404: ".*[*]{3}/);
+      assert.doesNotMatch(told, /hunter22|9f3c/);
+    });
+  }
+
   const bad: Readonly<Record<string, readonly [Record<string, string>, RegExp]>> = {
     'no type': [{ url: 'https://chat.example/' }, /^for good: .*its key type is neither cloudevents nor slack/],
     'a type that is not offered': [{ type: 'smtp', url: 'https://chat.example/' }, /neither cloudevents nor slack/],
     'no url': [{ type: 'slack' }, /^for good: .*its key url is no http or https URL -> write the address/],
     'a url of another protocol': [{ type: 'slack', url: 'ftp://chat.example/x' }, /no http or https URL/],
+    'a url with a password': [
+      { type: 'slack', url: 'https://bob:hunter22@chat.example/' },
+      /^for good: Secret ops-chat: its key url holds a user or a password, which are not sent -> take them out/,
+    ],
     'a token of two lines': [
       { type: 'slack', url: 'https://chat.example/', token: 'a\nb: c' },
       /^for good: .*its key token has spaces .* -> write the bare token/,

@@ -140,14 +140,16 @@ function moveAfterError(input: PassInput, error: unknown, consumedMs: number): M
     return { kind: 'advance', changes: [{ id: current.step.id, state: 'Failed', reason: failure.reason, message }] };
   }
   const blocker = { type: 'Error', object: `step/${current.step.id}` };
+  // Waiting for a step begins it, and one that is pending while the run is paused or ends is not to begin.
+  const isIdle = current.entry.state === 'Pending' && (input.intent.paused || input.intent.end !== undefined);
   return {
     kind: 'wait',
-    step: current.step.id,
+    ...(isIdle ? {} : { step: current.step.id }),
     afterMs: failure.kind === 'fail' ? unseenMs : failure.afterMs,
     reason: failure.reason,
     message: failure.message,
     blocker,
-    ...(isHeld ? { untimed: true } : {}),
+    ...(isHeld || isIdle ? { untimed: true } : {}),
   };
 }
 

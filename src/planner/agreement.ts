@@ -35,11 +35,18 @@ export function agreementOf(context: StepContext, roles: readonly Role[], words:
   return missing.length === 0 ? { kind: 'agreed', given: said } : { kind: 'missing', roles: missing, given: said };
 }
 
-/** Only a word given since this attempt began is about it. */
-export function wordsOn({ decisions, step, entry }: StepContext, choice: 'Approve' | 'Attest'): ValidDecision[] {
+/** Only a word given since this attempt began is about it, and none that was heard in another one of the same second. */
+export function wordsOn(
+  { decisions, handles, step, entry }: StepContext,
+  choice: 'Approve' | 'Attest',
+): ValidDecision[] {
   const since = entry.started ?? '';
   return decisions.filter(
-    (word) => word.choice === choice && word.step === step.id && formatInstant(word.createdAt + 999) >= since,
+    (word) =>
+      word.choice === choice &&
+      word.step === step.id &&
+      formatInstant(word.createdAt + 999) >= since &&
+      (handles[heardKey(word.name)] ?? entry.operation) === entry.operation,
   );
 }
 

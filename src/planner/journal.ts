@@ -38,6 +38,11 @@ export function hasBegun(entry: StepEntry): boolean {
   return entry.state !== 'Pending' && entry.state !== 'Skipped';
 }
 
+/** The same of what was done: a step that is to be tried again has begun, whatever its entry waits for now. */
+function wasBegun(entry: StepEntry): boolean {
+  return hasBegun(entry) || (entry.state === 'Pending' && entry.attempt > 0);
+}
+
 /** What became of one group, in the order in which it gets worse. */
 export type GroupFate = 'Untouched' | 'Drained' | 'Stopped' | 'Changed';
 
@@ -62,7 +67,7 @@ export function recordOf(spec: UpgradeRunSpec, entries: readonly StepEntry[], gr
   let out = false;
   let verified = false;
   for (const { step, entry } of journalOf(spec, entries)) {
-    if (step.group !== group || !hasBegun(entry)) continue;
+    if (step.group !== group || !wasBegun(entry)) continue;
     if (step.action === 'Drain') {
       out = true;
       if (fate === 'Untouched') fate = 'Drained';
@@ -95,7 +100,7 @@ export function recordAfter(origin: PastRun, attempts: readonly PastRun[], group
   for (const attempt of attempts) {
     let reinstalled = record.fate !== 'Changed';
     for (const { step, entry } of journalOf(attempt.spec, attempt.entries)) {
-      if (step.group !== group || !hasBegun(entry)) continue;
+      if (step.group !== group || !wasBegun(entry)) continue;
       if (step.action === 'Drain' || step.action === 'Stop') record = { ...record, out: true, verified: false };
       if (step.action === 'Stop' && (record.fate === 'Drained' || record.fate === 'Untouched'))
         record = { ...record, fate: 'Stopped' };

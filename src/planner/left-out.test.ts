@@ -18,7 +18,7 @@ interface Asked {
   /** Undefined: the pool does not answer. */
   readonly state?: MemberState | undefined;
   readonly minutes?: number;
-  readonly outcome?: 'Running' | 'Failed';
+  readonly outcome?: 'Pending' | 'Running' | 'Failed';
 }
 
 const plans = {
@@ -34,9 +34,9 @@ function ask(spec: UpgradeRunSpec, asked: Asked): Move {
   const entries = spec.steps.slice(0, end + 1).map(({ id }, index): StepEntry => ({
     id,
     state: index === end ? outcome : 'Succeeded',
-    attempt: 1,
+    attempt: index === end && outcome === 'Pending' ? 0 : 1,
     operation: `uid/${id}/1`,
-    ...(index === end && outcome === 'Running' ? {} : { finished }),
+    ...(index === end && outcome !== 'Failed' ? {} : { finished }),
     ...(index === 0 ? { handles: { 'drained/web/web-1': 'ours', ...handles } } : {}),
   }));
   const connections = { known: true, value: 0 } as const;
@@ -49,7 +49,7 @@ function ask(spec: UpgradeRunSpec, asked: Asked): Move {
     entries,
     observed: { pools: new Map([['web', pool]]), groups: empty, workloads: empty } as unknown as Observed,
     decisions: [],
-    intent: { paused: false, ...(outcome === 'Running' ? { end: 'Abort' } : {}) },
+    intent: { paused: false, ...(outcome === 'Failed' ? {} : { end: 'Abort' }) },
     now: began + minutes * minuteMs,
     consumedMs: 0,
   });
@@ -85,6 +85,14 @@ describe('an intact group that is out when the run ends', () => {
         });
       }
     }
+
+    it(`S-07 ${procedure}: is put back without beginning the step that a pause has left pending`, () => {
+      const paused = { 'returning/g1-others/0': new Date(began).toISOString() };
+      const back = ask(spec, { state: 'Drained', handles: paused, outcome: 'Pending' });
+      assert.ok(back.kind === 'act');
+      const before = spec.steps.findIndex(({ id }) => id === 'g1-others') - 1;
+      assert.deepEqual([back.effect.kind, back.step], ['ServeMember', spec.steps[before]?.id]);
+    });
 
     it(`S-16 ${procedure}: is not put back where a person has taken it out meanwhile`, () => {
       const left = ask(spec, { state: 'Drained', foreign: 'maint set by somebody', handles: since });

@@ -3,7 +3,7 @@ import type { Step, StepEntry } from '../api/upgrade-run.ts';
 import { formatInstant, parseInstant } from '../shared/instant.ts';
 import type { DecideInput } from './decision.ts';
 import type { MemberRef } from './effects.ts';
-import { isIntact, mergeHandles, recordOf } from './journal.ts';
+import { hasBegun, isIntact, journalOf, mergeHandles, recordOf } from './journal.ts';
 import { isHeldBack, membersOf, seeMembers } from './members.ts';
 import type { Move } from './move.ts';
 import { drainedKey, leftOutKey, returningKey } from './steps/keys.ts';
@@ -52,10 +52,12 @@ function putBack(input: DecideInput, { step }: Current, askedMs: number): Move |
     );
     const because = `${owner?.name ?? member} is intact and serves again, because ${step.title} ended`;
     const effect = { kind: 'ServeMember', member: away.ref } as const;
-    if (askedMs < slowMs) return { kind: 'act', step: step.id, effect, because };
+    // Not the next one, which a pause leaves pending: an effect begins its step, and a stop that began is no drain.
+    const at = (journalOf(input.run.spec, input.entries).findLast(({ entry }) => hasBegun(entry))?.step ?? step).id;
+    if (askedMs < slowMs) return { kind: 'act', step: at, effect, because };
     const message = `pool ${pool} does not take ${member} back: mend the pool; after five minutes it is left out and handed over`;
     const held = { reason: 'PoolNotFollowing', message, blocker: { type: 'Pool', object: `pool/${pool}` } };
-    return { kind: 'act', step: step.id, effect, because, held };
+    return { kind: 'act', step: at, effect, because, held };
   }
   if (missing.length === 0) return undefined;
   const blocker = { type: 'Pool', object: `pool/${drainedIntact(input)[0]?.pool ?? ''}` };

@@ -50,6 +50,8 @@ export interface PlanInput {
   readonly catalogue?: readonly Package[];
   /** What runs of other products, for the prerequisites of the package. Default: nothing does. */
   readonly installed?: readonly Installed[];
+  /** Groups of the namespace that are not in the set. Default: none are known. */
+  readonly neighbours?: readonly Pick<ServerGroup, 'metadata' | 'spec'>[];
   /** What time it is, for the agreed window. Default: it is not looked at. */
   readonly now?: EpochMs;
 }

@@ -27,6 +27,8 @@ export function findProblems(input: PlanInput): Problem[] {
     ...groupProblems(input),
     ...databaseProblems(input),
     ...sharedWorkloads(input),
+    ...sharedMembers(input),
+    ...schemaProblems(input),
     ...settingProblems(input),
     ...variableProblems(input),
     ...checkSuiteProblems(input),
@@ -185,6 +187,15 @@ function databaseProblems(input: PlanInput): Problem[] {
       message: `${input.package.metadata.name} changes the schema: name the Database under the group`,
     }));
   }
+  const strangers = (input.neighbours ?? []).filter(({ spec }) => spec.database === database.metadata.name);
+  if (strangers.length > 0) {
+    return strangers.map(({ metadata }) => ({
+      reason: 'DatabaseShared',
+      object: `servergroup/${metadata.name}`,
+      field: 'spec.database',
+      message: `it uses Database "${database.metadata.name}", whose schema is changed, and is not in the set: add it to spec.serverGroups of UpgradeSet ${input.set.metadata.name}, or it would run on a schema that is not its own`,
+    }));
+  }
   const missing = (['backup', 'migrate', 'restore'] as const).filter(
     // Whoever takes the backup can be asked to put it back.
     (verb) => database.spec[verb] === undefined && !(verb === 'restore' && database.spec.backup?.takenBy !== undefined),
@@ -219,6 +230,46 @@ function sharedWorkloads(input: PlanInput): Problem[] {
       ];
     }),
   );
+}
+
+function sharedMembers({ groups }: PlanInput): Problem[] {
+  const owner = new Map<string, string>();
+  return groups.flatMap(({ metadata, spec }) =>
+    spec.servers.flatMap((server) =>
+      (server.pools ?? []).flatMap(({ name, member = server.name }) => {
+        const key = `${name}/${member}`;
+        const place = `${metadata.name}/${server.name}`;
+        const other = owner.get(key);
+        owner.set(key, place);
+        if (other === undefined || other === place) return [];
+        return [
+          {
+            reason: 'MemberShared',
+            object: `servergroup/${metadata.name}`,
+            field: `spec.servers[${server.name}].pools[${name}].member`,
+            message: `${other} is member "${member}" of Pool ${name} already: name the member that this server is`,
+          },
+        ];
+      }),
+    ),
+  );
+}
+
+/** A schema of another version that nobody changes: the new release would meet the old one. */
+function schemaProblems({ package: { metadata, spec }, installedPackages = new Map() }: PlanInput): Problem[] {
+  const { schema } = spec;
+  const before = [...installedPackages.values()].find(
+    (old) => old.spec.schema !== undefined && old.spec.schema.version !== schema?.version,
+  );
+  if (schema === undefined || schema.change !== 'None' || before === undefined) return [];
+  return [
+    {
+      reason: 'SchemaChangeNotDeclared',
+      object: `package/${metadata.name}`,
+      field: 'spec.schema.change',
+      message: `it needs schema ${schema.version}, ${before.metadata.name} runs on ${before.spec.schema?.version ?? ''}, and change is None: write Migrate, or the version of the schema as it is`,
+    },
+  ];
 }
 
 function settingProblems(input: PlanInput): Problem[] {

@@ -196,6 +196,7 @@ export function planInput({ world, objects }: Pick<ControlInput, 'world' | 'obje
     members: new Map(pools.map((pool) => [pool.name, pool.members.length])),
     catalogue: objects.packages,
     installed: installedOf(world, objects),
+    neighbours: objects.groups.filter(({ metadata }) => !set.spec.serverGroups.includes(metadata.name)),
     now: world.clock.now(),
   };
 }

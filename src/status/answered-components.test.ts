@@ -44,6 +44,18 @@ describe('what a server has told of its components (001-34)', () => {
     assert.equal(findAnswered([upgraded], 'group-2', 'web-2'), undefined);
   });
 
+  it('costs no look at the steps of runs of other groups', () => {
+    const other = upgradeRun('portal-1', []);
+    const spec = {
+      ...other.spec,
+      groups: [],
+      get steps(): never {
+        return assert.fail('its steps are looked at');
+      },
+    };
+    assert.deepEqual(findAnswered([{ ...other, spec }, upgraded], 'group-1', 'web-1'), told);
+  });
+
   it('is written when it comes, not with every write of the run', () => {
     const waiting = upgradeRun('portal-1', [step('g1-upgrade', 5), step('g1-isolated', 10, { state: 'Running' })]);
     const later = upgradeRun('portal-1', [step('g1-upgrade', 5), asked('21.0.5'), step('g1-join', 12)]);

@@ -32,6 +32,8 @@ export function findAnswered(
 ): AnsweredComponents | 'changed' | undefined {
   let last: { readonly since: string; readonly told: AnsweredComponents | 'changed' } | undefined;
   for (const { metadata, spec, status } of runs) {
+    // A namespace may have thousands of runs, and few are about this group.
+    if (!spec.groups.some(({ name }) => name === group)) continue;
     for (const { step, entry } of journalOf(spec, status?.steps ?? [])) {
       const { started: since, finished: at } = entry;
       if (since === undefined || step.group !== group || (step.server ?? server) !== server) continue;

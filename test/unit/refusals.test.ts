@@ -7,6 +7,7 @@ import type { UpgradeSet } from '../../src/api/upgrade-set.ts';
 import type { Finding } from '../../src/planner/preflight/check.ts';
 import { checkBackups } from '../../src/planner/preflight/backups.ts';
 import { checkChannel, checkContacts, checkTestAccount } from '../../src/planner/preflight/people.ts';
+import type { PlanInput } from '../../src/planner/plan.ts';
 import { findProblems } from '../../src/planner/validate.ts';
 import { planInput, planRun } from '../../src/simulation/set-controller.ts';
 import { must } from '../../src/simulation/world.ts';
@@ -23,9 +24,11 @@ function problems(change: Partial<UpgradeSet['spec']>, suites: readonly ProbeSui
   told.objects.suites.push(...suites);
   const set = must(told.objects.sets[0], 'set');
   const input = planInput(told, { ...set, spec: { ...set.spec, ...change } });
-  return findProblems({ ...input, now }).map(
-    ({ reason, object, field, message }) => `${reason} ${object} ${field}: ${message}`,
-  );
+  return said({ ...input, now });
+}
+
+function said(input: PlanInput): string[] {
+  return findProblems(input).map(({ reason, object, field, message }) => `${reason} ${object} ${field}: ${message}`);
 }
 
 const repository = (url: string, parameters: { name: string; default?: string }[] = []): ProbeSuite =>
@@ -69,6 +72,43 @@ describe('the planner refuses', () => {
     ],
   };
   for (const [name, [got, want]] of Object.entries(cases)) it(name, () => assert.deepEqual(got, want));
+
+  it('design 5: a schema that is changed under servers nobody stops', () => {
+    const told = majorSetting();
+    const set = must(told.objects.sets[0], 'set');
+    const input = planInput(told, { ...set, spec: { ...set.spec, serverGroups: ['group-1'] } });
+    assert.deepEqual(said(input), [
+      'DatabaseShared servergroup/group-2 spec.database: it uses Database "portal-db", whose schema is changed, and is not in the set: add it to spec.serverGroups of UpgradeSet portal, or it would run on a schema that is not its own',
+    ]);
+  });
+
+  it('another schema that nobody makes', () => {
+    const told = majorSetting();
+    const input = planInput(told, must(told.objects.sets[0], 'set'));
+    const { spec } = input.package;
+    const schema = { ...must(spec.schema, 'schema'), change: 'None' as const };
+    const old = { ...input.package, spec: { ...spec, schema: { ...schema, version: '41' } } };
+    const installedPackages = new Map([['group-1', { ...old, metadata: { name: 'portal-1.1.0' } }]]);
+    const unchanged = { ...input.package, spec: { ...spec, schema } };
+    assert.deepEqual(said({ ...input, package: unchanged, installedPackages }), [
+      `SchemaChangeNotDeclared package/${unchanged.metadata.name} spec.schema.change: it needs schema 42, portal-1.1.0 runs on 41, and change is None: write Migrate, or the version of the schema as it is`,
+    ]);
+  });
+
+  it('two servers that are one member', () => {
+    const told = setting();
+    const input = planInput(told, must(told.objects.sets[0], 'set'));
+    const groups = input.groups.map((group) => ({
+      ...group,
+      spec: {
+        ...group.spec,
+        servers: group.spec.servers.map((server) => ({ ...server, pools: [{ name: 'web', member: 'web-1' }] })),
+      },
+    }));
+    assert.deepEqual(said({ ...input, groups }), [
+      'MemberShared servergroup/group-2 spec.servers[web-2].pools[web].member: group-1/web-1 is member "web-1" of Pool web already: name the member that this server is',
+    ]);
+  });
 
   it('nothing that is half done: what was begun comes to its end after the window too', () => {
     const told = setting();

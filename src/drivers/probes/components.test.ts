@@ -70,6 +70,8 @@ describe('components that a server tells (001-34)', () => {
     'that are not there': [undefined, /component jdk: \$\.jdk selects 0 values, want one/],
     'that are empty': ['', /component jdk: "" is no version: want 1 to 64 characters in one line/],
     'longer than any version': ['1'.repeat(65), /component jdk: "1{65}" is no version/],
+    'of null': [null, /component jdk: "null" is no version/],
+    'in an object': [{ version: '21' }, /component jdk: "\{.*version.*\}" is no version: want 1 to 64 characters/],
     'of several lines': ['21\n22', /component jdk: "21\\n22" is no version/],
   };
   for (const [title, [jdk, why]] of Object.entries(bad))

@@ -16,7 +16,7 @@ export function readComponents(components: readonly Component[], judged: Judged)
   const versions: Record<string, string> = {};
   for (const component of components) {
     const found = captureOne(component, judged);
-    const problem = 'problem' in found ? found.problem : whyNoVersion(found.text, judged.redactor);
+    const problem = 'problem' in found ? found.problem : whyNoVersion(found.text, judged.redactor, found.isPlain);
     if (problem !== '') return { problem: `component ${component.name}: ${problem}` };
     if ('text' in found) versions[component.name] = found.text;
   }
@@ -59,8 +59,9 @@ function asWritten(_key: string, value: unknown, context?: { readonly source?: s
   return typeof value === 'number' ? (context?.source ?? String(value)) : value;
 }
 
-function whyNoVersion(text: string, redactor: Redactor): string {
-  if (text !== '' && text.length <= maxVersionLength && !/\p{Cc}/u.test(text)) return '';
+/** @param isPlain false: it is null, or something with versions in it */
+function whyNoVersion(text: string, redactor: Redactor, isPlain = true): string {
+  if (isPlain && text !== '' && text.length <= maxVersionLength && !/\p{Cc}/u.test(text)) return '';
   return `${redactor.show(text)} is no version: want 1 to ${maxVersionLength} characters in one line`;
 }
 

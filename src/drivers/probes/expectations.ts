@@ -160,17 +160,18 @@ export function captureValues(captures: readonly Capture[], judged: Judged): Cap
   return { values };
 }
 
-/** One value of the answer, or why there is none. */
+/** One value of the answer, or why there is none. `isPlain`: no null, no true or false, no list and no object. */
 export function captureOne(
   capture: Pick<Capture, 'json' | 'header' | 'matches'>,
   judged: Judged,
-): { readonly text: string } | { readonly problem: string } {
+): { readonly text: string; readonly isPlain: boolean } | { readonly problem: string } {
   const { answer } = judged;
   if (capture.header !== undefined) {
     const [first] = answer.headers.get(capture.header.toLowerCase()) ?? [];
-    return first === undefined ? { problem: `header ${capture.header} is missing` } : { text: first };
+    return first === undefined ? { problem: `header ${capture.header} is missing` } : { text: first, isPlain: true };
   }
   let text: string | undefined;
+  let isPlain = true;
   const problem = evaluated(capture.json ?? 'body', () => {
     if (capture.json === undefined) {
       text = matchPattern(capture.matches ?? '', answer.body)?.[1];
@@ -180,7 +181,8 @@ export function captureOne(
     if (typeof document === 'string') return document;
     const found = selectJson(document, capture.json);
     text = found[0]?.text;
+    isPlain = ['string', 'number'].includes(typeof found[0]?.value);
     return found.length === 1 ? undefined : `${capture.json} selects ${found.length} values, want one`;
   });
-  return text === undefined || problem !== undefined ? { problem: problem ?? 'no value' } : { text };
+  return text === undefined || problem !== undefined ? { problem: problem ?? 'no value' } : { text, isPlain };
 }

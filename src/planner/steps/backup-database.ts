@@ -28,8 +28,12 @@ export function evaluateBackupDatabase(context: StepContext): StepVerdict {
     : undefined;
   if (verified !== undefined && 'verdict' in verified) return verified.verdict;
   const how = [...(by === undefined ? [] : [`attested by ${by}`]), ...(verified === undefined ? [] : ['verified'])];
-  if (context.handles[backupKey] !== handle) {
-    const at = { [backupKey]: handle, [backupAtKey]: formatInstant(context.now) };
+  // The same reference may name another backup by now: what an earlier attempt or row wrote is not about this one.
+  const { started = '' } = context.entry;
+  if (context.handles[backupKey] !== handle || (context.handles[backupAtKey] ?? '') < started) {
+    // The clock of an earlier leader may be ahead.
+    const now = formatInstant(context.now);
+    const at = { [backupKey]: handle, [backupAtKey]: now < started ? started : now };
     const record = by === undefined ? at : { ...at, [backupByKey]: by };
     const because = by === undefined ? `${handle} can be restored` : `${handle} is ${how.join(' and ')}`;
     return { kind: 'record', record, because };

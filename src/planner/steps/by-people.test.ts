@@ -174,8 +174,16 @@ describe('001-61: a backup that people take', () => {
     'a word is written down first': [{ said: [{}] }, 'record'],
     'the reference counts from then on, also when the Decision is gone': [{ handles: heard }, 'record'],
     'the reference is the backup': [
-      { handles: { ...heard, 'backup/handle': 'vault/42' } },
+      { handles: { ...heard, 'backup/handle': 'vault/42', 'backup/at': '2026-12-05T20:02:00.000Z' } },
       'done: vault/42 is attested by ana',
+    ],
+    'the same reference as in the attempt before is another backup': [
+      { handles: { ...heard, 'backup/handle': 'vault/42', 'backup/at': '2026-12-05T19:50:00.000Z' } },
+      'record',
+    ],
+    'a word that was heard in the attempt before is not heard again in this one, within one second as well': [
+      { said: [{ createdAt: began }], handles: { 'heard/word-0': 'run/step/1' } },
+      'wait AwaitingBackup',
     ],
     'the reference of the attempt before is not that of this one': [
       { handles: { 'approved/run/step/1': 'ana', 'reference/run/step/1': 'vault/41' } },
