@@ -31,7 +31,7 @@ describe('upgrades on a real cluster', { concurrency: 1 }, () => {
   });
 
   // Each in its own namespace, the longest first. That the leader changes meanwhile is nothing that a run may suffer from.
-  describe('side by side', { concurrency: 5 }, () => {
+  describe('side by side', { concurrency: 4 }, () => {
     registerLeaders(bed);
     registerPeople(bed);
     registerMajor(bed);
