@@ -36,7 +36,7 @@ const rules: Readonly<Record<string, FolderRule>> = {
     packages: ['node:*'],
   },
   rehearsal: {
-    folders: ['shared', 'api', 'planner', 'status', 'simulation', contract, ...languages],
+    folders: ['shared', 'api', 'planner', 'status', 'simulation', contract, ...languages, 'drivers/line'],
     packages: ['node:*', 'yaml'],
   },
   controllers: {

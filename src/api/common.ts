@@ -94,7 +94,7 @@ export function duration(description: string): z.ZodString {
     .string()
     .min(2)
     .max(32)
-    .regex(/^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$/)
+    .regex(/^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$/, 'must be a duration such as 30m or 1h30m')
     .meta({ description });
 }
 
@@ -110,7 +110,10 @@ export function instant(description: string): z.ZodString {
   return z
     .string()
     .max(64)
-    .regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$/)
+    .regex(
+      /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$/,
+      'must be an instant with its time zone, such as 2026-11-23T22:00:00Z',
+    )
     .refine((text) => !Number.isNaN(Date.parse(text)), { message: 'there is no such day or time' })
     .meta({ description, format: 'date-time' });
 }

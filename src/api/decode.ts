@@ -98,7 +98,7 @@ function isRecord(value: unknown): value is Record<PropertyKey, unknown> {
 
 function invalid(kind: string, name: string, root: string, error: z.ZodError): TerminalError {
   const issues = error.issues.map(
-    (issue) => `${fieldOf([...(root === '' ? [] : [root]), ...issue.path])}: ${lowerFirst(issue.message)}`,
+    (issue) => `${fieldOf([...(root === '' ? [] : [root]), ...issue.path])}: ${told(issue)}`,
   );
   const shown = issues.slice(0, maxIssues).join('; ');
   const more = issues.length > maxIssues ? `; and ${issues.length - maxIssues} more` : '';
@@ -113,6 +113,14 @@ function fieldOf(path: readonly PropertyKey[]): string {
   return path
     .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${String(part)}`))
     .join('');
+}
+
+/** YAML reads on, yes and 1.20 as something else than what was meant. */
+function told(issue: z.core.$ZodIssue): string {
+  const text = lowerFirst(issue.message);
+  const isUnquoted =
+    issue.code === 'invalid_type' && issue.expected === 'string' && /received (?:boolean|number)$/.test(text);
+  return isUnquoted ? `${text}: quote it` : text;
 }
 
 function lowerFirst(text: string): string {

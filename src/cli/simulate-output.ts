@@ -4,9 +4,13 @@ import type { UpgradeRun } from '../api/upgrade-run.ts';
 import { formatDuration } from '../shared/duration.ts';
 import type { Rehearsal } from '../rehearsal/rehearse.ts';
 
-/** 0 all is well, 1 a promise was broken or there is no plan, 3 every promise was kept and it is no success. */
-export function statusOf({ broken, refused, failed }: Rehearsal): 0 | 1 | 3 {
-  if (broken.length + refused.length > 0) return 1;
+/**
+ * 0 all is well, 1 a promise was broken, users are left unserved or there is no plan, 2 a Decision of the files did not
+ * count, 3 every promise was kept and it is no success.
+ */
+export function statusOf({ broken, unserved, refused, ungiven, failed }: Rehearsal): 0 | 1 | 2 | 3 {
+  if (broken.length + unserved.length + refused.length > 0) return 1;
+  if (ungiven.length > 0) return 2;
   return failed.length > 0 ? 3 : 0;
 }
 
@@ -33,13 +37,15 @@ export function toYaml(rehearsal: Rehearsal): string {
 }
 
 function summaryOf(rehearsal: Rehearsal): string[] {
-  const { sentence, users, result, failed, broken, notes, absent, loaded } = rehearsal;
+  const { sentence, users, result, failed, broken, unserved, ungiven, notes, absent, loaded } = rehearsal;
   const unknown = [...loaded.ignored].filter(([kind]) => kind !== '').map(([kind, count]) => counted(kind, count));
   return [
     ...(statusOf(rehearsal) === 0 ? [] : ['THIS IS NO SUCCESS.']),
     sentence,
     ...failed.map((why) => `NOT WELL: ${why}.`),
     ...broken.map((promise) => `BROKEN: ${promise}.`),
+    ...unserved.map((what) => `WITHOUT SERVICE: ${withStop(what)}`),
+    ...ungiven.map((why) => `NOT REHEARSED: ${why}.`),
     ...(result.runs.length === 0
       ? []
       : [users, `${formatDuration(Math.round(result.elapsedMs / 1000) * 1000)} of virtual time.`]),
@@ -53,6 +59,10 @@ function summaryOf(rehearsal: Rehearsal): string[] {
         ]),
     ...(unknown.length === 0 ? [] : [`Not simulated: ${unknown.join(', ')}.`]),
   ];
+}
+
+function withStop(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** As a person says it: "1 Secret", "2 Services", "3 Ingresses". */
@@ -74,13 +84,16 @@ function planLines(run: UpgradeRun): string[] {
 }
 
 export function toJson(rehearsal: Rehearsal): string {
-  const { result, broken, refused, failed, notes, absent, sentence, world, outage, loaded } = rehearsal;
+  const { result, broken, unserved, refused, ungiven, failed, notes, absent, sentence, world, outage, loaded } =
+    rehearsal;
   const { requests, failed: unanswered, unproven, cut } = world.traffic;
   const told = {
     result: sentence,
     ok: statusOf(rehearsal) === 0,
     broken,
+    unserved,
     refused,
+    decisionsNotGiven: ungiven,
     failed,
     notes,
     mustBeInCluster: absent,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { simulate } from './simulate.ts';
 
@@ -103,6 +103,21 @@ describe('belay simulate', () => {
     const { status, text } = await run('-f', await ends('2020-01-01T04:00:00Z'), '--at', '2020-01-01T01:00:00Z');
     assert.equal(status, 0, text);
     assert.match(text, /It begins at 2020-01-01T01:00:00\.000Z; the window of portal ends 2020-01-01T04:00:00Z\./);
+  });
+
+  it('refuses an instant that no calendar has, instead of another day', async () => {
+    for (const instant of ['2026-02-30T20:00:00Z', '2026-02-29T20:00:00Z', '2026-11-31T20:00:00+01:00']) {
+      const { status, text } = await run('-f', folder, '--at', instant);
+      assert.equal(status, 2, instant);
+      assert.match(text, /--at wants an instant/);
+    }
+    assert.equal((await run('-f', folder, '--at', '2028-02-29T20:00:00Z')).status, 0);
+  });
+
+  it('leaves out a folder whose name ends like that of a file', async () => {
+    const path = await edited('portal-1.2.0,', 'portal-1.2.0 ,');
+    await mkdir(join(dirname(path), 'charts.yaml'));
+    assert.equal((await run('-f', dirname(path))).status, 0);
   });
 
   it('rehearses a good upgrade and says what users had of it', async () => {
@@ -327,8 +342,10 @@ describe('belay simulate', () => {
   });
 
   it('answers with one JSON object when something is wrong', async () => {
-    const { status, text } = await run('-f', '/nowhere/at/all', '--json');
-    assert.deepEqual([status, JSON.parse(text)], [2, { error: 'cannot read /nowhere/at/all' }]);
+    for (const format of ['--json', '-ojson', '--output=json']) {
+      const { status, text } = await run('-f', '/nowhere/at/all', format);
+      assert.deepEqual([status, JSON.parse(text)], [2, { error: 'cannot read /nowhere/at/all' }]);
+    }
   });
 
   for (const [what, [args, message]] of Object.entries(refused)) {

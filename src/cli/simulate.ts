@@ -2,8 +2,7 @@
 import { parseArgs } from 'node:util';
 import type { EpochMs } from '../shared/clock.ts';
 import { TerminalError } from '../shared/errors.ts';
-import { checkFaultForms } from '../rehearsal/check-faults.ts';
-import { faultForms } from '../simulation/faults.ts';
+import { checkFaultForms, faultForms } from '../simulation/faults.ts';
 import { readEntries } from '../rehearsal/load.ts';
 import { rehearse } from '../rehearsal/rehearse.ts';
 import { readManifests } from './manifests.ts';
@@ -36,10 +35,13 @@ sign off when asked, and choose the first way back that is offered when a step h
 Exit status:
   0  the release serves and its tests have proved it; or there was nothing to do; or everything is back as it was, where
      --fail or a Decision asked for that. Users were served all the time, outside an announced downtime.
-  1  a promise of Belay was broken, users were without service unannounced, a run did not end, or a plan is refused
-  2  the command or the manifests are wrong, or a failure that was asked for never came about
+  1  a promise of Belay was broken, users were without service unannounced or get no answer at the end, a run did not
+     end, or a plan is refused
+  2  the command or the manifests are wrong, a failure that was asked for never came about, or a Decision of the files
+     was not given or did not count
   3  every promise was kept, and it is no success all the same: a run failed, or went back although nothing was made to
-     fail; a check before the start had to be overridden; no test has proved the release, or users met it untested
+     fail; a check before the start had to be overridden; the upgrade does not fit into the agreed window; no test has
+     proved the release, or users met it untested
 With --output json an error is one object too: {"error": "…"}.
 `;
 
@@ -91,7 +93,8 @@ function formatOf({ output, json }: { output?: string; json?: boolean }): keyof 
 }
 
 function wantsJson(args: readonly string[]): boolean {
-  return args.some((arg, i) => arg === '--json' || arg === '--output=json' || isOutput(args[i - 1], arg));
+  const whole = new Set(['--json', '--output=json', '-ojson']);
+  return args.some((arg, i) => whole.has(arg) || isOutput(args[i - 1], arg));
 }
 
 function isOutput(before: string | undefined, arg: string): boolean {
@@ -133,7 +136,10 @@ function isUsageError(error: unknown): error is Error {
 function instant(option: string, text: string): EpochMs {
   const isWhole = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$/;
   const at = Date.parse(text);
-  if (!isWhole.test(text) || Number.isNaN(at))
+  // Date takes February 30 for March 2.
+  const day = Number(text.slice(8, 10));
+  const days = new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate();
+  if (!isWhole.test(text) || Number.isNaN(at) || day > days)
     throw new RangeError(`${option} wants an instant with a time zone, such as 2026-12-05T20:00:00Z, not "${text}"`);
   return at;
 }

@@ -3,8 +3,9 @@ import { apiGroup, apiVersion } from '../api/kind.ts';
 import type { KubeClient } from '../kube/types.ts';
 import type { Message } from '../planner/message.ts';
 import type { Clock } from '../shared/clock.ts';
-import { readLine, type Line, type Trouble } from './channel.ts';
+import { readLine } from './channel.ts';
 import type { RunContext } from './contract.ts';
+import type { Line, Trouble } from './line.ts';
 import { resultOf } from './probes/network.ts';
 import { defaultTls, sendHttp, type HttpAnswer } from './send-http.ts';
 

@@ -1,7 +1,7 @@
 /** In a rehearsal people approve, attest and sign off when they are asked, and go the first way back that is offered. */
 import { decisionSpec, type Decision } from '../api/decision.ts';
 import type { Choice, UpgradeRun } from '../api/upgrade-run.ts';
-import { doAsAttested, rehearsedReference } from './attested.ts';
+import { doAsAttested, isDoneBy, rehearsedReference } from './attested.ts';
 import type { Simulation, StoryEvent } from '../simulation/simulation.ts';
 
 /** How long a simulated person takes to answer. */
@@ -24,7 +24,8 @@ function askedRun(simulation: Simulation): UpgradeRun | undefined {
         .filter(({ spec }) => spec.run === run.metadata.name && (isAnswer(spec, run) || isOtherWay(spec)))
         .map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '')),
     );
-    return answered < asked && simulation.world.clock.now() - asked >= answerMs;
+    const now = simulation.world.clock.now();
+    return answered < asked && now - asked >= answerMs && isDoneBy(run, answerOf(run).step, now);
   });
 }
 

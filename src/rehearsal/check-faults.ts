@@ -1,11 +1,9 @@
 /** `--fail check:NAME` and `--fail drill`: a check before the start that does not pass, by its name in status.preflight. */
 import type { UpgradeRun } from '../api/upgrade-run.ts';
+import { checkFaultForms } from '../simulation/faults.ts';
 import type { ProbeScript } from '../simulation/probing.ts';
 import type { SceneObjects } from '../simulation/scene.ts';
 import type { World } from '../simulation/world.ts';
-
-/** What they look like, for messages. */
-export const checkFaultForms = 'check:NAME[:unknown], drill';
 
 /** What the simulated cluster is asked for a check; those that are missing here follow from the manifests alone. */
 const targets: Readonly<Record<string, readonly string[]>> = {

@@ -27,6 +27,7 @@ import {
 } from '../planner/declared/probes.ts';
 import { at, isFields, listAt, textAt } from './core-objects.ts';
 import type { Loaded } from './load.ts';
+import { notifyProblems } from './notify-secrets.ts';
 
 /** An object that is named, and who names it. */
 interface Wanted {
@@ -36,6 +37,8 @@ interface Wanted {
   /** Such as `ProbeSuite "functions", spec.probes[login].http.env[PASSWORD]`. */
   readonly by: string;
   readonly file: string;
+  /** The ServerGroup that names it, where one does. */
+  readonly group?: string;
 }
 
 export interface Declared {
@@ -52,7 +55,10 @@ export function checkDeclared(loaded: Loaded): Declared {
   const tell = (kind: string, name: string, faults: readonly Fault[], objects: readonly WantedObject[]): void => {
     const file = loaded.files.get(`${kind}/${name}`) ?? '';
     problems.push(...faults.map(({ field, message }) => `${file}: ${kind} "${name}", ${field}: ${message}`));
-    wanted.push(...objects.map(({ field, ...object }) => ({ ...object, file, by: `${kind} "${name}", ${field}` })));
+    const group = kind === 'ServerGroup' ? { group: name } : {};
+    wanted.push(
+      ...objects.map(({ field, ...object }) => ({ ...object, ...group, file, by: `${kind} "${name}", ${field}` })),
+    );
   };
   const jobs = (list: readonly DeclaredJob[]): [Fault[], WantedObject[]] => [
     list.flatMap(variableFaults),
@@ -77,9 +83,14 @@ export function checkDeclared(loaded: Loaded): Declared {
     );
     tell('UpgradeSet', metadata.name, [], lines);
   }
-  for (const { name } of templatesNamed(wanted)) wanted.push(...namedByTemplate(loaded, name));
+  for (const { name } of templatesNamed(wanted)) wanted.push(...namedByTemplate(loaded, name, wanted));
   return {
-    problems: [...problems, ...templates(loaded, wanted), ...unique(wanted.flatMap((one) => look(loaded, one)))],
+    problems: [
+      ...problems,
+      ...templates(loaded, wanted),
+      ...unique(wanted.flatMap((one) => look(loaded, one))),
+      ...notifyProblems(loaded),
+    ],
     absent: absentOf(loaded, wanted),
   };
 }
@@ -127,9 +138,10 @@ function templates(loaded: Loaded, wanted: readonly Wanted[]): string[] {
 }
 
 /** What the pods of a Job mount and read: a pod that lacks one of these never starts. */
-function namedByTemplate(loaded: Loaded, name: string): Wanted[] {
+function namedByTemplate(loaded: Loaded, name: string, wanted: readonly Wanted[]): Wanted[] {
   const entry = loaded.entries.find((candidate) => candidate.kind === 'PodTemplate' && candidate.name === name);
   const spec = at(entry?.object, 'template', 'spec');
+  const users = wanted.filter((other) => other.kind === 'PodTemplate' && other.name === name);
   if (entry === undefined || !isFields(spec)) return [];
   const one = (kind: string, ref: unknown, field: string, nameField = 'name'): Wanted[] => {
     const named = textAt(ref, nameField);
@@ -145,7 +157,9 @@ function namedByTemplate(loaded: Loaded, name: string): Wanted[] {
       return [
         ...one('Secret', at(volume, 'secret'), field, 'secretName'),
         ...one('ConfigMap', at(volume, 'configMap'), field),
-        ...one('PersistentVolumeClaim', at(volume, 'persistentVolumeClaim'), field, 'claimName'),
+        ...one('PersistentVolumeClaim', at(volume, 'persistentVolumeClaim'), field, 'claimName').flatMap((claim) =>
+          claimsOf(loaded, claim, users),
+        ),
       ];
     }),
     ...['initContainers', 'containers'].flatMap((list) =>
@@ -167,6 +181,24 @@ function namedByTemplate(loaded: Loaded, name: string): Wanted[] {
       }),
     ),
   ];
+}
+
+/** One claim for each server whose Job mounts it, without those that a StatefulSet of the files brings. */
+function claimsOf({ objects, workloads }: Loaded, claim: Wanted, users: readonly Wanted[]): Wanted[] {
+  const groups = objects.groups.filter(({ metadata }) => users.some(({ group }) => group === metadata.name));
+  const names = groups.flatMap(({ metadata, spec }) =>
+    spec.servers.map((server) => {
+      const known = { ...server.vars, SERVER: server.name, GROUP: metadata.name, WORKLOAD: server.workload.name };
+      return expand(claim.name, known).text;
+    }),
+  );
+  const isMade = (name: string): boolean =>
+    workloads.some(
+      ({ name: workload, claimPrefix }) => claimPrefix !== undefined && name.startsWith(`${claimPrefix}-${workload}-`),
+    );
+  return unique(names.length === 0 ? [claim.name] : names)
+    .filter((name) => !isMade(name))
+    .map((name) => ({ ...claim, name }));
 }
 
 /** What is there is looked into; what is in another namespace alone is not found by a cluster either. */

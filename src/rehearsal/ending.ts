@@ -1,8 +1,10 @@
 /** How a rehearsal ended, in words that do not read better than it was. */
 import type { UpgradeRun } from '../api/upgrade-run.ts';
 import { journalOf } from '../planner/journal.ts';
+import { noticeOf } from '../planner/notice.ts';
 import { formatDuration } from '../shared/duration.ts';
 import { isEnded } from '../status/summarize-run.ts';
+import { isBeyondWindow, windowWarningOf } from './agreed-window.ts';
 import type { Outage } from './outage.ts';
 import type { SceneObjects } from '../simulation/scene.ts';
 import type { World } from '../simulation/world.ts';
@@ -15,6 +17,8 @@ export interface Ending {
   readonly outage: Outage;
   /** Promises of Belay that were not kept. */
   readonly broken: readonly string[];
+  /** Users who get no answer when everything has ended, and what is left to people; empty where they do. */
+  readonly unserved: readonly string[];
   /** Plans that cannot be made, with why. */
   readonly refused: readonly string[];
   /** Why it is no success, although every promise was kept. */
@@ -40,19 +44,21 @@ export function endingOf(ended: Ended): Ending {
   const open = runs
     .filter((run) => !isEnded(run.status?.phase))
     .map((run) => `${run.metadata.name} did not end: ${whyOpen(run)}`);
-  const unserved =
+  const unannounced =
     outage.unannouncedMs === 0
       ? []
       : [`users were without service for ${lasted(outage.unannouncedMs)} that no run had announced`];
   const upgrades = runs.filter((run) => run.spec.purpose === 'Upgrade');
   return {
     sentence: sentenceOf(ended, upgrades),
-    users: usersOf(world, outage),
+    users: usersOf(world, outage, upgrades),
     outage,
-    broken: [...kept(ended, upgrades), ...unserved, ...open],
+    broken: [...kept(ended, upgrades), ...unannounced, ...open],
+    unserved: outage.isUnservedAtEnd ? unservedOf(runs) : [],
     refused,
     failed: [
       ...ended.waived,
+      ...upgrades.filter(isBeyondWindow).map(windowWarningOf),
       ...upgrades.flatMap((run) => whyNoSuccess(run, ended.isAskedFor)),
       ...(world.traffic.unproven > 0
         ? [`${counted(world.traffic.unproven, 'request')} met a release that no test had passed`]
@@ -74,14 +80,31 @@ function kept({ violations }: Ended, upgrades: readonly UpgradeRun[]): string[] 
   );
 }
 
-function usersOf({ traffic }: World, { announcedMs, unannouncedMs }: Outage): string {
+function unservedOf(runs: readonly UpgradeRun[]): string[] {
+  const left = runs
+    .flatMap(({ status }) => status?.handedOver ?? [])
+    .map(({ object, message }) => `${object}: ${message}`);
+  return ['users get no answer at the end', ...new Set(left)];
+}
+
+function usersOf(
+  { traffic }: World,
+  { announcedMs, unannouncedMs, isUnservedAtEnd }: Outage,
+  upgrades: readonly UpgradeRun[],
+): string {
   const counts = `${counted(traffic.requests, 'request')}, ${traffic.failed} failed, ${traffic.refused} refused in an announced downtime; ${traffic.unproven} met an untested release; ${counted(traffic.cut, 'user')} cut off`;
+  const lengths = upgrades.flatMap(({ spec }) => noticeOf(spec).downtime?.lengthMs ?? []);
+  const announced = lengths.length === 0 ? '' : `announced: ${lengths.map(lasted).join(' and ')}; `;
   const parts = [
     ...(unannouncedMs > 0 ? [`for ${lasted(unannouncedMs)} that nobody had announced`] : []),
-    ...(announcedMs > 0 ? [`for ${lasted(announcedMs)} in the announced downtime`] : []),
+    ...(announcedMs > 0
+      ? [`for ${lasted(announcedMs)} in the announced downtime (${announced}simulated times are no forecast)`]
+      : []),
   ];
   const said =
-    parts.length === 0 ? 'Users were served all the time' : `Users were WITHOUT SERVICE ${parts.join(', and ')}`;
+    parts.length === 0
+      ? 'Users were served all the time'
+      : `Users were WITHOUT SERVICE ${[...parts, ...(isUnservedAtEnd ? ['still at the end'] : [])].join(', and ')}`;
   return `${said} (${counts}).`;
 }
 

@@ -63,8 +63,8 @@ export function neverFired(
   const what = unfired.map((text) => `--fail ${text}`).join(', ');
   if (unfired.length < fail.length) return [`Never came about, because the run ended before: ${what}.`];
   const [check] = unfired.filter(isCheckFault);
-  const why = runs.length === 0 ? 'nothing was planned' : 'no step came to where it happens';
-  throw new RangeError(`${what} never came about: ${check === undefined ? why : whyNoCheck(runs, check)}`);
+  const why = check === undefined ? whyNotReached(runs, unfired[0] ?? '') : whyNoCheck(runs, check);
+  throw new RangeError(`${what} never came about: ${why}`);
 }
 
 function isFired(runs: readonly UpgradeRun[], firedProbes: ReadonlySet<string>, text: string): boolean {
@@ -84,6 +84,29 @@ function isReached(runs: readonly UpgradeRun[], text: string): boolean {
           actions.includes(step.action) && (group === undefined || step.group === group) && entry.attempt > 0,
       ),
   );
+}
+
+/** What is missing for it, by the plans. */
+function whyNotReached(runs: readonly UpgradeRun[], text: string): string {
+  if (runs.length === 0) return 'nothing was planned';
+  const isProbe = text.startsWith('probe:') || text.startsWith('component:');
+  const { actions, group } = isProbe ? { actions: ['Probe'], group: undefined } : placeOf(text);
+  const isBack = actions.every((action) => action === 'RestoreSnapshot' || action === 'RestoreDatabase');
+  if (isBack && runs.every(({ spec }) => spec.purpose === 'Upgrade'))
+    return 'it happens on the way back, and no run went back: add a --fail that makes one';
+  const rows = runs.flatMap((run) =>
+    journalOf(run.spec, run.status?.steps ?? [])
+      .filter(({ step }) => actions.includes(step.action) && (group === undefined || step.group === group))
+      .map((row) => ({ ...row, run: run.metadata.name })),
+  );
+  const [first] = rows;
+  if (first === undefined)
+    return `no plan has a step ${actions.join(' or ')}${group === undefined ? '' : ` of ${group}`}: it belongs to another kind of upgrade, or to another way back`;
+  if (isProbe) return 'no step that was reached made this test where it was to fail';
+  const skipped = rows.find(({ step }) => step.skip !== undefined);
+  return skipped === undefined
+    ? `${first.run} did not come to its step ${first.step.id}, or asked nothing of the cluster there`
+    : `step ${skipped.step.id} of ${skipped.run} is skipped: ${skipped.step.skip ?? ''}`;
 }
 
 /** A component that is the same in both releases is right although nobody upgraded it. */

@@ -1,5 +1,4 @@
 /** Reads a user's manifests into objects and workloads, as strictly as the API server would take them. */
-import { parseAllDocuments } from 'yaml';
 import {
   decodeDatabase,
   decodeDecision,
@@ -13,8 +12,9 @@ import type { Decision } from '../api/decision.ts';
 import { apiGroup, apiVersion } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
 import { TerminalError } from '../shared/errors.ts';
-import { at, isFields, keysOf, listAt, serviceOf, templateOf, textAt, workloadOf } from './core-objects.ts';
+import { at, isFields, keysOf, serviceOf, templateOf, textAt, workloadOf } from './core-objects.ts';
 import type { LoadedService, LoadedTemplate, LoadedWorkload } from './core-objects.ts';
+import { invalid, objectsIn } from './read-yaml.ts';
 import { nearest, unknownFields } from '../simulation/fields.ts';
 import { Rules } from './rules.ts';
 import type { SceneObjects } from '../simulation/scene.ts';
@@ -59,14 +59,15 @@ export interface Loaded {
  */
 export function readEntries(manifests: readonly Manifest[], namespace = 'default'): Entry[] {
   const rules = new Rules();
-  const entries = manifests.flatMap(({ file, text }) =>
-    objectsIn(file, text).map((object) => entryOf(file, object, { namespace, rules })),
-  );
+  const entries = manifests
+    .flatMap(({ file, text }) => objectsIn(file, text).map((object) => ({ file, object })))
+    .map(({ file, object }, i) => entryOf(file, withName(object, i + 1), { namespace, rules }));
   const seen = new Map<string, Entry>();
   for (const entry of entries) {
     const key = `${entry.namespace}/${entry.kind}/${entry.name}`;
+    if (!isRead(entry)) continue;
     const earlier = seen.get(key);
-    if (earlier !== undefined && isDecoded(entry))
+    if (earlier !== undefined)
       throw invalid(entry.file, `${entry.kind} "${entry.name}" is in ${earlier.file} too; keep one of them`);
     seen.set(key, entry);
   }
@@ -77,13 +78,14 @@ export function readEntries(manifests: readonly Manifest[], namespace = 'default
 export function loadNamespace(all: readonly Entry[], namespace: string): Loaded {
   const entries = all.filter((entry) => entry.namespace === namespace);
   const of = (kind: string): unknown[] =>
-    entries.filter((entry) => entry.kind === kind && !isDecoded(entry)).map(({ object }) => object);
+    entries.filter((entry) => entry.kind === kind && isRead(entry)).map(({ object }) => object);
   const ours = <T>(kind: string): T[] =>
     entries.filter((entry) => entry.kind === kind && isDecoded(entry)).map(({ object }) => object as T);
   const workloads = (['StatefulSet', 'Deployment'] as const).flatMap((kind) =>
     of(kind).map((object) => workloadOf(kind, object)),
   );
-  const keyed = entries.filter(({ kind }) => kind === 'Secret' || kind === 'ConfigMap');
+  const known = entries.filter((entry) => !isNamesake(entry));
+  const keyed = known.filter(({ kind }) => kind === 'Secret' || kind === 'ConfigMap');
   return {
     namespace,
     objects: {
@@ -100,7 +102,7 @@ export function loadNamespace(all: readonly Entry[], namespace: string): Loaded 
     templates: of('PodTemplate').map(templateOf),
     keys: new Map(keyed.map(({ kind, name, object }) => [`${kind}/${name}`, keysOf(object)])),
     entries,
-    files: new Map(entries.map(({ kind, name, file }) => [`${kind}/${name}`, file])),
+    files: new Map(known.map(({ kind, name, file }) => [`${kind}/${name}`, file])),
     elsewhere: elsewhereOf(all, namespace),
     ignored: ignoredIn(entries),
   };
@@ -108,8 +110,9 @@ export function loadNamespace(all: readonly Entry[], namespace: string): Loaded 
 
 function elsewhereOf(all: readonly Entry[], here: string): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const { kind, name, namespace } of all) {
-    if (namespace === here) continue;
+  for (const entry of all) {
+    const { kind, name, namespace } = entry;
+    if (namespace === here || isNamesake(entry)) continue;
     const key = `${kind}/${name}`;
     found.set(key, [...(found.get(key) ?? []), namespace]);
   }
@@ -119,7 +122,8 @@ function elsewhereOf(all: readonly Entry[], here: string): Map<string, string[]>
 function ignoredIn(entries: readonly Entry[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const entry of entries) {
-    if (isDecoded(entry) || entry.kind === 'StatefulSet' || entry.kind === 'Deployment') continue;
+    const isWorkload = entry.kind === 'StatefulSet' || entry.kind === 'Deployment';
+    if (isDecoded(entry) || (isWorkload && isRead(entry))) continue;
     counts.set(entry.kind, (counts.get(entry.kind) ?? 0) + 1);
   }
   return counts;
@@ -131,7 +135,40 @@ function isDecoded({ kind, object }: Entry): boolean {
 }
 
 function isOurs(object: unknown): boolean {
-  return textAt(object, 'apiVersion').split('/')[0] === apiGroup;
+  return groupOf(object) === apiGroup;
+}
+
+/** Empty: the core of Kubernetes. */
+function groupOf(object: unknown): string {
+  const [group = '', version] = textAt(object, 'apiVersion').split('/');
+  return version === undefined ? '' : group;
+}
+
+/** Kinds of Kubernetes that are looked into, with their group. */
+const coreKinds: ReadonlyMap<string, string> = new Map([
+  ...['StatefulSet', 'Deployment'].map((kind) => [kind, 'apps'] as const),
+  ...['Service', 'Secret', 'ConfigMap', 'PodTemplate'].map((kind) => [kind, ''] as const),
+]);
+
+function isRead(entry: Entry): boolean {
+  return isDecoded(entry) || coreKinds.get(entry.kind) === groupOf(entry.object);
+}
+
+/** Of a kind that is called like one that is read, and is another: the Service of Knative, the Database of some operator. */
+function isNamesake(entry: Entry): boolean {
+  return !isRead(entry) && (coreKinds.has(entry.kind) || (!isOurs(entry.object) && isKindOfOurs(entry.kind)));
+}
+
+function isKindOfOurs(name: string): boolean {
+  return kinds.some(({ kind }) => kind === name);
+}
+
+/** Where `generateName` leaves the end of the name to the cluster, it is the number of the object. */
+function withName(object: unknown, number: number): unknown {
+  const start = textAt(object, 'metadata', 'generateName');
+  if (!isFields(object) || start === '' || at(object, 'metadata', 'name') !== undefined) return object;
+  const metadata = at(object, 'metadata');
+  return { ...object, metadata: { ...(isFields(metadata) ? metadata : {}), name: `${start}${number}` } };
 }
 
 interface Place {
@@ -143,15 +180,15 @@ interface Place {
 function entryOf(file: string, object: unknown, place: Place): Entry {
   const kind = textAt(object, 'kind');
   const name = textAt(object, 'metadata', 'name');
+  for (const field of ['name', 'namespace']) {
+    const read = at(object, 'metadata', field);
+    if (typeof read !== 'string' && read !== undefined && read !== null)
+      throw invalid(file, `${kind}: metadata.${field} is read as ${JSON.stringify(read)}: put it in quotes`);
+  }
   const written = textAt(object, 'metadata', 'namespace');
   const namespace = written === '' ? place.namespace : written;
   for (const field of ['apiVersion', 'kind'])
     if (textAt(object, field) === '') throw invalid(file, `${kind} "${name}" has no ${field}: every object needs one`);
-  if (name === '' && at(object, 'metadata', 'name') !== undefined)
-    throw invalid(
-      file,
-      `${kind}: metadata.name is read as ${String(at(object, 'metadata', 'name'))}: put it in quotes`,
-    );
   if (!isOurs(object)) return { file, kind, namespace, name, object };
   try {
     assertKnown(kind, object);
@@ -227,26 +264,4 @@ function assertRules(rules: Rules, kind: string, object: Ours): void {
     'InvalidObject',
     `${kind} "${object.metadata.name}" is not valid: ${broken.slice(0, maxRules).join('; ')}${more}; mend it and apply it again`,
   );
-}
-
-function invalid(file: string, message: string): TerminalError {
-  return new TerminalError('InvalidObject', `${file}: ${message}`);
-}
-
-function objectsIn(file: string, text: string): unknown[] {
-  return parseAllDocuments(text, {
-    // As kubectl reads it: `on` and `yes` are true, a number with a leading 0 is octal, and a time is a text.
-    version: '1.1',
-    customTags: (tags) =>
-      tags.filter(
-        (tag) => typeof tag === 'string' || (tag.tag !== 'tag:yaml.org,2002:timestamp' && tag.format !== 'TIME'),
-      ),
-  }).flatMap((document) => {
-    const [problem] = document.errors;
-    if (problem !== undefined) throw invalid(file, `it is not YAML: ${problem.message.split('\n', 1)[0] ?? ''}`);
-    const value: unknown = document.toJS();
-    if (value === null || value === undefined) return [];
-    if (!isFields(value)) throw invalid(file, 'a document of it is no object: wanted apiVersion, kind and metadata');
-    return textAt(value, 'kind') === 'List' ? [...listAt(value, 'items')] : [value];
-  });
 }

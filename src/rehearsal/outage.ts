@@ -6,6 +6,8 @@ export interface Outage {
   /** In a downtime that the run had announced. */
   readonly announcedMs: number;
   readonly unannouncedMs: number;
+  /** Somebody asks at the end and gets no answer. */
+  readonly isUnservedAtEnd: boolean;
 }
 
 /**
@@ -29,6 +31,10 @@ export function watchOutage(world: World): () => Outage {
   });
   return () => {
     settle();
-    return { announcedMs: counted.announced, unannouncedMs: counted.unannounced };
+    return {
+      announcedMs: counted.announced,
+      unannouncedMs: counted.unannounced,
+      isUnservedAtEnd: state !== 'served',
+    };
   };
 }

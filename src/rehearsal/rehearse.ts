@@ -1,12 +1,15 @@
 /** One upgrade of somebody's manifests from beginning to end, with people who answer when they are asked. */
 import type { ServerGroup } from '../api/server-group.ts';
+import type { UpgradeRun } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
 import { parseVersion } from '../api/version.ts';
 import { findProblems } from '../planner/validate.ts';
 import type { EpochMs } from '../shared/clock.ts';
 import { formatInstant } from '../shared/instant.ts';
+import { isBeyondWindow, windowWarningOf } from './agreed-window.ts';
+import { componentNotes } from './asked-components.ts';
 import { isCheckToFail } from './check-faults.ts';
-import { givenAnswers, givenNotes } from './given.ts';
+import { givenAnswers, isGiven } from './given.ts';
 import { type Entry, type Loaded, loadNamespace } from './load.ts';
 import { watchOutage } from './outage.ts';
 import { crashPlan } from '../simulation/process.ts';
@@ -41,6 +44,8 @@ export interface Rehearsal extends Ending {
   readonly loaded: Loaded;
   readonly result: SimulationResult;
   readonly world: World;
+  /** Decisions of the files that did not count, with why: what they say was not rehearsed. */
+  readonly ungiven: readonly string[];
   /** What else a reader has to know. */
   readonly notes: readonly string[];
   /** What the files name and do not hold: a cluster must have it. */
@@ -72,17 +77,14 @@ export async function rehearse(entries: readonly Entry[], options: RehearsalOpti
   const faults = watchFaults(world, objects, options.fail);
   const crash = crashPlan(options.crashAfter);
   const resources = resourceProbes(loaded);
+  const given = givenAnswers(loaded.decisions);
   const simulation = new Simulation({
     world,
     objects,
     script: firstOf(faults.script, resources.script),
     crash,
     ...(options.seed === undefined ? {} : { seed: options.seed }),
-    events: [
-      ...givenAnswers(loaded.decisions),
-      ...Array.from({ length: maxAnswers }, answerEvent),
-      ...preflightAnswers(),
-    ],
+    events: [...given.events, ...Array.from({ length: maxAnswers }, answerEvent), ...preflightAnswers()],
     limitMs,
   });
   const outageUntilNow = watchOutage(world);
@@ -101,14 +103,15 @@ export async function rehearse(entries: readonly Entry[], options: RehearsalOpti
   const notes = [
     ...running,
     ...timeNotes(sets, options, start),
+    ...windowNotes(result.runs),
     ...dryRunNotes(entries, sets),
     ...held.notes,
-    ...givenNotes(simulation, loaded.decisions),
     ...resources.notes(),
+    ...componentNotes(objects),
     ...(refused.length > 0 ? [] : neverFired(result.runs, faults, options.fail, crash)),
     ...elsewhereNote(entries, loaded),
   ];
-  return { ...ending, loaded, result, world, notes, absent };
+  return { ...ending, loaded, result, world, notes, absent, ungiven: given.notes(simulation) };
 }
 
 /** The sets that are rehearsed, and what their namespace holds: a cluster looks nowhere else. */
@@ -158,10 +161,8 @@ function firstOf(...scripts: readonly ProbeScript[]): ProbeScript {
 
 function endsByDecision({ store }: Simulation, { decisions }: Loaded): boolean {
   const ending = new Set(['Abort', 'Rollback', 'Restart']);
-  return store.decisions.some(
-    ({ metadata, spec }) =>
-      (ending.has(spec.choice) || spec.verdict === 'Denied') &&
-      decisions.some((decision) => decision.metadata.name === metadata.name),
+  return decisions.some(
+    (decision) => (ending.has(decision.spec.choice) || decision.spec.verdict === 'Denied') && isGiven(store, decision),
   );
 }
 
@@ -187,6 +188,15 @@ function timeNotes(sets: readonly UpgradeSet[], { at }: RehearsalOptions, start:
   );
   const other = at === undefined ? ', the time now; --at rehearses another, such as the agreed evening' : '';
   return [`It begins at ${formatInstant(start)}${other}${ends.length === 0 ? '' : `; ${ends.join(', ')}`}.`];
+}
+
+/** What the plan warns of where the run fits all the same: one that does not is told with how it ended. */
+function windowNotes(runs: readonly UpgradeRun[]): string[] {
+  return runs
+    .filter((run) => run.spec.purpose === 'Upgrade' && !isBeyondWindow(run))
+    .map(windowWarningOf)
+    .filter((text) => text !== '')
+    .map((text) => `${text}.`);
 }
 
 function dryRunNotes(entries: readonly Entry[], sets: readonly UpgradeSet[]): string[] {

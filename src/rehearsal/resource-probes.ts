@@ -41,10 +41,9 @@ function ask(loaded: Loaded, probe: ResourceProbe, values: Readonly<Record<strin
     spec.servers.some(({ workload }) => workload.kind === probe.kind && workload.name === name),
   );
   if (isServer) return `${what} changes while it is upgraded`;
-  const entry = loaded.entries.find((one) => one.kind === probe.kind && one.name === name);
-  if (entry === undefined) return `${what} is not in these files`;
-  if (textAt(entry.object, 'apiVersion') !== probe.apiVersion)
-    return `${what} is not in these files as ${probe.apiVersion}`;
+  const named = loaded.entries.filter((one) => one.kind === probe.kind && one.name === name);
+  const entry = named.find(({ object }) => textAt(object, 'apiVersion') === probe.apiVersion);
+  if (entry === undefined) return `${what} is not in these files${named.length === 0 ? '' : ` as ${probe.apiVersion}`}`;
   const outcome = evaluateHere(probe.expression, { object: entry.object, values });
   switch (outcome.kind) {
     case 'holds':

@@ -52,6 +52,11 @@ export type Mishap =
 export const faultForms =
   'probe:NAME@GROUP[:old|:any][:pool|:isolated][:silent], component:NAME@GROUP, start@GROUP, snapshot@GROUP, restore@GROUP, database:VERB[:unknown|:lost]';
 
+/** The same for checks before the start, which only a rehearsal knows. */
+export const checkFaultForms = 'check:NAME[:unknown], drill';
+
+const allForms = `${faultForms}, ${checkFaultForms}`;
+
 /** Qualifiers of which one at the most is meant. */
 const alternatives = [
   ['old', 'new', 'any'],
@@ -80,7 +85,7 @@ export function assertPossible(objects: SceneObjects, text: string): void {
   const refuse = (why: string): never => {
     throw new RangeError(`--fail ${text}: ${why}`);
   };
-  if (name === '') refuse(`it names no group; wanted ${faultForms}`);
+  if (name === '') refuse(`it names no group; wanted ${allForms}`);
   const names = objects.groups.map(({ metadata }) => metadata.name);
   const group = objects.groups.find(({ metadata }) => metadata.name === name);
   if (group === undefined)
@@ -88,7 +93,7 @@ export function assertPossible(objects: SceneObjects, text: string): void {
   if (what.startsWith('probe:')) return assertProbe(objects, group, text, qualifiers);
   if (what.startsWith('component:')) return assertComponent(objects, group, text, qualifiers);
   if (!['start', 'snapshot', 'restore'].includes(what))
-    refuse(`that is not a failure that can be simulated; wanted ${faultForms}`);
+    refuse(`that is not a failure that can be simulated; wanted ${allForms}`);
   if (qualifiers.length > 0) refuse(`:${qualifiers.join(':')} means nothing after ${what}@; wanted ${what}@GROUP`);
   if (what !== 'start' && group.spec.snapshot === undefined)
     refuse(`${name} has no spec.snapshot, so nothing is snapshotted or restored there`);
@@ -189,7 +194,7 @@ export function applyFault(world: World, text: string): ProbeFault | undefined {
   if (text.startsWith('database:')) return databaseFault(world, text);
   const [what = '', where = ''] = text.split('@');
   const [group = '', ...qualifiers] = where.split(':');
-  if (group === '') throw new RangeError(`"${text}" names no group; wanted ${faultForms}`);
+  if (group === '') throw new RangeError(`"${text}" names no group; wanted ${allForms}`);
   const knownGroups = new Set([...world.workloads.values()].map((workload) => workload.group));
   if (!knownGroups.has(group))
     throw new RangeError(
@@ -200,7 +205,7 @@ export function applyFault(world: World, text: string): ProbeFault | undefined {
   else if (what === 'start') world.faults.starts.add(group);
   else if (what === 'snapshot') world.faults.snapshots.add(group);
   else if (what === 'restore') world.faults.restores.add(group);
-  else throw new RangeError(`"${text}" is not a failure that can be simulated; wanted ${faultForms}`);
+  else throw new RangeError(`"${text}" is not a failure that can be simulated; wanted ${allForms}`);
   return undefined;
 }
 
@@ -220,13 +225,13 @@ function databaseFault(world: World, text: string): undefined {
       `"${text}" names no Job of a Database; wanted ${databaseVerbs.slice(0, -1).join(', ')} or ${databaseVerbs.at(-1)}`,
     );
   if (how !== 'fails' && how !== 'unknown' && how !== 'lost')
-    throw new RangeError(`"${text}" is not a failure that can be simulated; wanted ${faultForms}`);
+    throw new RangeError(`"${text}" is not a failure that can be simulated; wanted ${allForms}`);
   world.faults.databases.set(verb, how);
 }
 
 function probeFault(probe: string, group: string, qualifiers: readonly string[]): ProbeFault {
   const unknown = qualifiers.filter((word) => !['old', 'any', 'new', 'pool', 'isolated', 'silent'].includes(word));
-  if (unknown.length > 0) throw new RangeError(`"${unknown.join(', ')}" means nothing; wanted ${faultForms}`);
+  if (unknown.length > 0) throw new RangeError(`"${unknown.join(', ')}" means nothing; wanted ${allForms}`);
   const has = (word: string): boolean => qualifiers.includes(word);
   return {
     probe,

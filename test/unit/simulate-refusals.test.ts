@@ -86,6 +86,10 @@ const hook = (job: string): Edit => [
   '  probes: functions\n',
   `  probes: functions\n  hooks: [{name: copy, at: BeforeRun, job: {image: "tools@${digest}", ${job}}}]\n`,
 ];
+const withSet = (fields: string): Edit => [
+  'serverGroups: [group-1, group-2]}',
+  `serverGroups: [group-1, group-2], ${fields}}`,
+];
 const service = (name: string, value: string): string => `apiVersion: v1
 kind: Service
 metadata: {name: ${name}}
@@ -95,11 +99,29 @@ spec: {selector: {belay.dev/pool: ${value}}}
 const cases: Readonly<Record<string, Case>> = {
   'YAML that kubectl reads otherwise: on is true, and no text': {
     edits: [['upgradeType: Minor', 'upgradeType: Minor, components: {cache: on}']],
-    says: /^all\.yaml: Package "portal-1\.1\.0" is not valid: spec\.components\.cache: .*expected string/,
+    says: /^all\.yaml: Package "portal-1\.1\.0" is not valid: spec\.components\.cache: .*expected string, received boolean: quote it/,
   },
   'a name that kubectl reads as no text': {
     edits: [['kind: UpgradeSet\nmetadata: {name: portal}', 'kind: UpgradeSet\nmetadata: {name: no}']],
     says: /^all\.yaml: UpgradeSet: metadata\.name is read as false: put it in quotes$/,
+  },
+  'an instant without its time zone': {
+    edits: [withSet('schedule: {until: "2026-11-23 22:00"}')],
+    says: /spec\.schedule\.until: must be an instant with its time zone, such as 2026-11-23T22:00:00Z/,
+  },
+  'a duration of another notation': {
+    edits: [withSet('timeouts: {Stop: 30 minutes}')],
+    says: /spec\.timeouts\.Stop: must be a duration such as 30m or 1h30m/,
+  },
+  'a line to people of no known type': {
+    edits: [withSet('notify: [{secret: chat}]')],
+    more: secret('chat', 'type: teams, url: "https://chat.example/hook"'),
+    says: /^all\.yaml: Secret "chat", which spec\.notify names: its key type is neither cloudevents nor slack: write one/,
+  },
+  'a line to people without an address': {
+    edits: [withSet('notify: [{secret: chat}]')],
+    more: secret('chat', 'type: slack, url: "chat.example/hook"'),
+    says: /^all\.yaml: Secret "chat", which spec\.notify names: its key url is no http or https URL: write the address/,
   },
   'an object of no version': {
     more: 'kind: Package\nmetadata: {name: a}\n',
