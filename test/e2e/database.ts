@@ -49,7 +49,7 @@ function verbOf(job: Job): string {
 export async function untilMigrating(example: Example): Promise<Job> {
   return waitFor({
     what: `the migration in ${example.namespace}`,
-    timeoutMs: 300_000,
+    timeoutMs: 600_000,
     intervalMs: 200,
     check: async () => {
       const [job] = await jobsFor(example, 'migrate');

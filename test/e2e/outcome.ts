@@ -50,7 +50,7 @@ function creation(run: UpgradeRun): string {
 }
 
 export interface WaitOptions {
-  /** Default 400 000: the deadlines of the example end a run long before, also on a busy machine. */
+  /** Default 600 000: the deadlines of the example end a run long before, also on a busy machine. */
   readonly timeoutMs?: number;
   /** Runs that are older than the upgrade that is waited for. */
   readonly earlier: readonly UpgradeRun[];
@@ -61,14 +61,14 @@ export interface WaitOptions {
   readonly mayBeAway?: boolean;
 }
 
-/** @throws after `timeoutMs` (default 400 000) with phase, step and blockers in the message */
+/** @throws after `timeoutMs` (default 600 000) with phase, step and blockers in the message */
 export async function waitForOutcome(example: Example, options: WaitOptions): Promise<Outcome> {
   const before = new Set(options.earlier.map((run) => run.metadata.name));
   let last: UpgradeSet | undefined;
   try {
     return await waitFor({
       what: `the upgrade in ${example.namespace}`,
-      timeoutMs: options.timeoutMs ?? 400_000,
+      timeoutMs: options.timeoutMs ?? 600_000,
       intervalMs: 250,
       check: async () => {
         // A story may take the API server away: then there is nothing to see until it is back.

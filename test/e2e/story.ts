@@ -56,7 +56,7 @@ export async function untilStep(
 ): Promise<void> {
   await waitFor({
     what: `step ${step} in ${example.namespace}`,
-    timeoutMs: 300_000,
+    timeoutMs: 600_000,
     intervalMs: 100,
     check: async () => {
       const run = (await getRuns(example)).findLast(({ spec }) => spec.purpose === 'Upgrade');

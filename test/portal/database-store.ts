@@ -43,7 +43,7 @@ export class DatabaseStore implements Storage {
     this.#pool = new pg.Pool({
       ...(options.url === undefined ? {} : { connectionString: options.url }),
       max: 10,
-      connectionTimeoutMillis: 2_000,
+      connectionTimeoutMillis: 4_000,
       query_timeout: 4_000,
       keepAlive: true,
     });

@@ -119,7 +119,7 @@ async function nextQuestion(
 ): Promise<{ readonly run: UpgradeRun; readonly choice: Choice } | undefined> {
   const found = await waitFor({
     what: `a question after "${given.at(-1) ?? ''}", or the end`,
-    timeoutMs: 300_000,
+    timeoutMs: 600_000,
     intervalMs: 250,
     check: async () => {
       const [run] = await getRuns(example);

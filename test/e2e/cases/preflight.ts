@@ -39,7 +39,7 @@ async function waive(example: Example): Promise<void> {
   const before = await podUids(example);
   const run = await waitFor({
     what: 'the restore drill to pass',
-    timeoutMs: 240_000,
+    timeoutMs: 600_000,
     intervalMs: 250,
     check: async () => {
       const [newest] = await getRuns(example);
