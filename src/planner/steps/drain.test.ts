@@ -22,6 +22,9 @@ interface Asked {
   readonly reachable?: boolean;
   readonly consumedMs?: number;
   readonly onTimeout?: 'Hold' | 'Force';
+  /** Of web-1. */
+  readonly foreign?: string;
+  readonly held?: boolean;
 }
 
 function ask({
@@ -31,14 +34,16 @@ function ask({
   reachable = true,
   consumedMs = 0,
   onTimeout = 'Hold',
+  foreign = '',
+  held = true,
 }: Asked): StepVerdict {
   const members = states.map((state, index): MemberObservation => ({
     member: `web-${index + 1}`,
     state,
     connections: { known: true, value: connections },
-    foreign: '',
+    foreign: index === 0 ? foreign : '',
     detail: '',
-    held: true,
+    held,
   }));
   const pool = {
     pool: 'web',
@@ -99,6 +104,16 @@ describe('a waiver of the check Capacity', () => {
 
   it('is not mentioned where enough serve', () => {
     assert.equal(toldOf(ask({ states: ['Drained', 'Serving', 'Serving'], handles: waived })), '1 members drained');
+  });
+});
+
+describe('a member that a person took out meanwhile', () => {
+  it('S-16: is not asked for again where one process forgot it, though an earlier drain of it was ours', () => {
+    const handles = { 'drained/web/web-1': 'ours' };
+    const foreign = 'drain set by somebody else on web-lb-1';
+    const verdict = ask({ states: ['Draining', 'Serving', 'Serving'], handles, foreign, held: false });
+    assert.ok(verdict.kind === 'wait');
+    assert.deepEqual([verdict.reason, verdict.message], ['ForeignPoolState', `web-1: ${foreign}`]);
   });
 });
 

@@ -52,6 +52,8 @@ function holdFirst(context: StepContext, members: readonly SeenMember[]): StepVe
   }
   const loose = ours(context, members).find((member) => member.pool.canHold && !member.seen.held);
   if (loose === undefined) return undefined;
+  const foreign = heldByOthers(context, loose);
+  if (foreign !== undefined) return foreign;
   const problem = mayLeave(context, members) ?? neverLeaves(context, loose);
   if (problem !== undefined) return problem;
   const because = `${loose.ref.member} must not rejoin by itself`;
@@ -59,6 +61,14 @@ function holdFirst(context: StepContext, members: readonly SeenMember[]): StepVe
     ...act({ kind: 'HoldMember', member: loose.ref }, because, acceptedRecord(context, members)),
     ...asked(context, loose),
   };
+}
+
+/** Nobody is asked to do anything to a member that somebody else has set; undefined: nobody has. */
+function heldByOthers(context: StepContext, { ref, seen }: SeenMember): StepVerdict | undefined {
+  if (seen.foreign === '') return undefined;
+  const blocker = { type: 'Foreign', object: `pool/${ref.pool}` };
+  const message = `${ref.member}: ${seen.foreign}`;
+  return waitOrFail(context, { reason: 'ForeignPoolState', message, blocker }, 'ForeignPoolState');
 }
 
 /** A label that a person took off a pod is back on the next one; what a load balancer was told outlives its servers. */
@@ -114,17 +124,8 @@ function leaveRotation(context: StepContext, members: readonly SeenMember[]): St
   );
   const next = serving[0];
   if (next === undefined) return undefined;
-  if (next.seen.foreign !== '') {
-    return waitOrFail(
-      context,
-      {
-        reason: 'ForeignPoolState',
-        message: `${next.ref.member}: ${next.seen.foreign}`,
-        blocker: { type: 'Foreign', object: `pool/${next.ref.pool}` },
-      },
-      'ForeignPoolState',
-    );
-  }
+  const foreign = heldByOthers(context, next);
+  if (foreign !== undefined) return foreign;
   const problem = mayLeave(context, members) ?? neverLeaves(context, next);
   if (problem !== undefined) return problem;
   const accepted = acceptedRecord(context, members);
