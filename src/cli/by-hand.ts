@@ -1,5 +1,5 @@
 /** `belay by-hand`: how to finish a run without the operator. */
-import { computeByHand } from '../status/by-hand.ts';
+import { computeByHand } from '../status/by-hand/by-hand.ts';
 import { createReadCommand } from './read-command.ts';
 import { readUsage } from './read-run.ts';
 

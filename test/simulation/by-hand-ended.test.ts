@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import type { UpgradeRun } from '../../src/api/upgrade-run.ts';
 import { computeAuditReport } from '../../src/status/audit-report.ts';
-import { computeByHand } from '../../src/status/by-hand.ts';
+import { computeByHand } from '../../src/status/by-hand/by-hand.ts';
 import { majorSetting } from './major.ts';
 import { readOnlyStories } from './stories/read-only.ts';
 import { play, runNamed, setting, whenAsked, whenStep, type Told } from './story.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { probeSuite } from '../../test/builders/objects.ts';
-import type { Step, UpgradeRunSpec } from '../api/upgrade-run.ts';
-import { probeCommands } from './by-hand-probes.ts';
-import { upgradeRun } from './fixture.test.ts';
+import { probeSuite } from '../../../test/builders/objects.ts';
+import type { Step, UpgradeRunSpec } from '../../api/upgrade-run.ts';
+import { probeCommands } from './probes.ts';
+import { upgradeRun } from '../fixture.test.ts';
 
 type SuiteSpec = NonNullable<Parameters<typeof probeSuite>[1]>;
 

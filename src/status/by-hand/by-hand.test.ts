@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { StepEntry, UpgradeRun } from '../api/upgrade-run.ts';
+import type { StepEntry, UpgradeRun } from '../../api/upgrade-run.ts';
 import { computeByHand } from './by-hand.ts';
-import { upgradeRun } from './fixture.test.ts';
+import { upgradeRun } from '../fixture.test.ts';
 
 /** Group-1 was drained; then the test of the others is in this state. */
 function runAt(state: StepEntry['state']): UpgradeRun {

@@ -1,7 +1,7 @@
 /** One step of a plan as commands for a shell: what the operator would do, in the words of kubectl, socat and psql. Pure. */
-import type { RunGroup, RunServer, Step } from '../api/upgrade-run.ts';
-import type { MemberRef, WorkloadRef } from '../planner/effects.ts';
-import { membersOf, workloadsOf } from '../planner/members.ts';
+import type { RunGroup, RunServer, Step } from '../../api/upgrade-run.ts';
+import type { MemberRef, WorkloadRef } from '../../planner/effects.ts';
+import { membersOf, workloadsOf } from '../../planner/members.ts';
 import {
   claimsKey,
   manifestKey,
@@ -11,13 +11,13 @@ import {
   revisionKey,
   settingsKey,
   snapshotKey,
-} from '../planner/steps/keys.ts';
-import { targetOf } from '../planner/verdict.ts';
-import { databaseCommands } from './by-hand-database.ts';
-import type { Place } from './by-hand-place.ts';
-import { probeCommands } from './by-hand-probes.ts';
-import { reattachCommands, rebootCommands, rebuildCommands } from './by-hand-rebuild.ts';
-import { parseObject, quote, textIn } from './by-hand-text.ts';
+} from '../../planner/steps/keys.ts';
+import { targetOf } from '../../planner/verdict.ts';
+import { databaseCommands } from './database.ts';
+import type { Place } from './place.ts';
+import { probeCommands } from './probes.ts';
+import { reattachCommands, rebootCommands, rebuildCommands } from './rebuild.ts';
+import { parseObject, quote, textIn } from './text.ts';
 
 /** Lines for a shell: commands, and comments where no command can do it. */
 export function commandsOf(place: Place, step: Step): string[] {

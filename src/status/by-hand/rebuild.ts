@@ -1,14 +1,14 @@
 /** The rows of a rebuild as commands: what is taken off a stopped server, and what restarts what it runs on. Pure. */
-import type { RunGroup, Step } from '../api/upgrade-run.ts';
-import { workloadsOf } from '../planner/members.ts';
-import { schemaBeforeKey, settingsKey } from '../planner/steps/keys.ts';
-import { listOf, nodesKey, replacedClaimsKey, replacedManifestKey } from '../planner/steps/rebuild-keys.ts';
-import { rebuildClaims } from '../planner/steps/rebuild.ts';
-import { targetOf } from '../planner/verdict.ts';
-import { lookCommands } from './by-hand-database.ts';
-import { jobLines } from './by-hand-job.ts';
-import type { Place } from './by-hand-place.ts';
-import { parseObject, quote, textIn } from './by-hand-text.ts';
+import type { RunGroup, Step } from '../../api/upgrade-run.ts';
+import { workloadsOf } from '../../planner/members.ts';
+import { schemaBeforeKey, settingsKey } from '../../planner/steps/keys.ts';
+import { listOf, nodesKey, replacedClaimsKey, replacedManifestKey } from '../../planner/steps/rebuild-keys.ts';
+import { rebuildClaims } from '../../planner/steps/rebuild.ts';
+import { targetOf } from '../../planner/verdict.ts';
+import { lookCommands } from './database.ts';
+import { jobLines } from './job.ts';
+import type { Place } from './place.ts';
+import { parseObject, quote, textIn } from './text.ts';
 
 /** Settings as they were saved, volumes kept or made empty; before that, the schema must fit. */
 export function rebuildCommands(place: Place, step: Step): string[] {

@@ -1,12 +1,12 @@
 /** The tests of a step as commands: with the values that the operator would put in, and what passes. Pure. */
-import type { EnvVar } from '../api/common.ts';
-import type { HttpProbe, Probe } from '../api/probe-suite.ts';
-import type { Step } from '../api/upgrade-run.ts';
-import { expand, variableNames } from '../api/variables.ts';
-import type { ProbeRequest, WorkloadRef } from '../planner/effects.ts';
-import { probeRequests } from '../planner/steps/probe.ts';
-import type { Place } from './by-hand-place.ts';
-import { oneLine, quote } from './by-hand-text.ts';
+import type { EnvVar } from '../../api/common.ts';
+import type { HttpProbe, Probe } from '../../api/probe-suite.ts';
+import type { Step } from '../../api/upgrade-run.ts';
+import { expand, variableNames } from '../../api/variables.ts';
+import type { ProbeRequest, WorkloadRef } from '../../planner/effects.ts';
+import { probeRequests } from '../../planner/steps/probe.ts';
+import type { Place } from './place.ts';
+import { oneLine, quote } from './text.ts';
 
 type Values = Readonly<Record<string, string>>;
 

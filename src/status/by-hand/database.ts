@@ -1,11 +1,11 @@
 /** The Jobs of a Database as commands: what runs in them is what the operator would have run. Pure. */
-import type { JobAction } from '../api/common.ts';
-import type { Step } from '../api/upgrade-run.ts';
-import type { DatabaseVerb } from '../planner/effects.ts';
-import { isByPeople } from '../planner/steps/by-people.ts';
-import { backupKey, readOnlyKey, schemaBeforeKey } from '../planner/steps/keys.ts';
-import { jobLines } from './by-hand-job.ts';
-import type { Place } from './by-hand-place.ts';
+import type { JobAction } from '../../api/common.ts';
+import type { Step } from '../../api/upgrade-run.ts';
+import type { DatabaseVerb } from '../../planner/effects.ts';
+import { isByPeople } from '../../planner/steps/by-people.ts';
+import { backupKey, readOnlyKey, schemaBeforeKey } from '../../planner/steps/keys.ts';
+import { jobLines } from './job.ts';
+import type { Place } from './place.ts';
 
 export function databaseCommands(place: Place, step: Step): string[] {
   const { database } = place.spec;

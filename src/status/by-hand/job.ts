@@ -1,7 +1,7 @@
 /** A declared Job as commands: what runs in it is what the operator would have run. Pure. */
-import type { JobAction } from '../api/common.ts';
-import { expand } from '../api/variables.ts';
-import { quote } from './by-hand-text.ts';
+import type { JobAction } from '../../api/common.ts';
+import { expand } from '../../api/variables.ts';
+import { quote } from './text.ts';
 
 export interface JobByHand {
   readonly namespace: string;

@@ -1,11 +1,11 @@
 /** How to finish a run without the operator, from its journal alone: forward, or back to what was. Pure. */
-import type { Step, StepEntry, UpgradeRun, UpgradeRunSpec } from '../api/upgrade-run.ts';
-import { currentStep } from '../planner/decision.ts';
-import { hasBegun, isIntact, isSchemaChanged, journalOf, mergeHandles, recordOf } from '../planner/journal.ts';
-import { membersOf } from '../planner/members.ts';
-import { computeRollbackRun } from '../planner/plan.ts';
-import { retainedObjects } from '../planner/retention.ts';
-import { heldMembers } from '../planner/scope.ts';
+import type { Step, StepEntry, UpgradeRun, UpgradeRunSpec } from '../../api/upgrade-run.ts';
+import { currentStep } from '../../planner/decision.ts';
+import { hasBegun, isIntact, isSchemaChanged, journalOf, mergeHandles, recordOf } from '../../planner/journal.ts';
+import { membersOf } from '../../planner/members.ts';
+import { computeRollbackRun } from '../../planner/plan.ts';
+import { retainedObjects } from '../../planner/retention.ts';
+import { heldMembers } from '../../planner/scope.ts';
 import {
   backupAtKey,
   backupByKey,
@@ -13,13 +13,13 @@ import {
   isAbandoned,
   readOnlyKey,
   schemaBeforeKey,
-} from '../planner/steps/keys.ts';
-import { commandsOf, helperLines, serveCommands } from './by-hand-commands.ts';
-import { databaseCommands, lookCommands } from './by-hand-database.ts';
-import { endingOf, endLines, tellEnded } from './by-hand-ending.ts';
-import type { Place } from './by-hand-place.ts';
-import { oneLine } from './by-hand-text.ts';
-import { isEnded, runOf } from './summarize-run.ts';
+} from '../../planner/steps/keys.ts';
+import { commandsOf, helperLines, serveCommands } from './commands.ts';
+import { databaseCommands, lookCommands } from './database.ts';
+import { endingOf, endLines, tellEnded } from './ending.ts';
+import type { Place } from './place.ts';
+import { oneLine } from './text.ts';
+import { isEnded, runOf } from '../summarize-run.ts';
 
 /** Steps that a person would take, with the place they are told for. */
 interface Way {

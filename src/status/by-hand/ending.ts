@@ -1,12 +1,12 @@
 /** How a run has ended, and what is left to a person; the last lines of every way by hand. Pure. */
-import type { RunPhase, Step, UpgradeRun } from '../api/upgrade-run.ts';
-import { isSchemaChanged, mergeHandles, recordOf } from '../planner/journal.ts';
-import { workloadsOf } from '../planner/members.ts';
-import { backupKey, claimsKey, originKey, revisionKey, settingsKey, snapshotKey } from '../planner/steps/keys.ts';
-import { holdName, unlockCommands } from './by-hand-commands.ts';
-import type { Place } from './by-hand-place.ts';
-import { oneLine } from './by-hand-text.ts';
-import { isEnded } from './summarize-run.ts';
+import type { RunPhase, Step, UpgradeRun } from '../../api/upgrade-run.ts';
+import { isSchemaChanged, mergeHandles, recordOf } from '../../planner/journal.ts';
+import { workloadsOf } from '../../planner/members.ts';
+import { backupKey, claimsKey, originKey, revisionKey, settingsKey, snapshotKey } from '../../planner/steps/keys.ts';
+import { holdName, unlockCommands } from './commands.ts';
+import type { Place } from './place.ts';
+import { oneLine } from './text.ts';
+import { isEnded } from '../summarize-run.ts';
 
 /**
  * `Well`: nothing is left to do. `Followed`: another run goes on where this one stopped. `Lost`: the journal is not

@@ -1,5 +1,5 @@
-import type { UpgradeRunSpec } from '../api/upgrade-run.ts';
-import type { Handles } from '../planner/journal.ts';
+import type { UpgradeRunSpec } from '../../api/upgrade-run.ts';
+import type { Handles } from '../../planner/journal.ts';
 
 /** What commands are made from: a plan, whoever wrote it, and what the journal knows by now. */
 export interface Place {
