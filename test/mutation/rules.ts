@@ -232,8 +232,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a word given before people were asked counts',
     file: 'src/planner/agreement.ts',
-    find: 'word.step === step.id && formatInstant(word.createdAt + 999) >= since',
-    replace: 'word.step === step.id && since !== undefined',
+    find: 'formatInstant(word.createdAt + 999) >= since &&',
+    replace: 'since !== undefined &&',
     test: peoples('a word given before this attempt is none'),
   },
   {
