@@ -18,6 +18,8 @@ interface Asked {
   /** Undefined: the pool does not answer. */
   readonly state?: MemberState | undefined;
   readonly minutes?: number;
+  /** Held, and not drained yet. */
+  readonly onlyHeld?: boolean;
   readonly outcome?: 'Pending' | 'Running' | 'Failed';
 }
 
@@ -37,7 +39,9 @@ function ask(spec: UpgradeRunSpec, asked: Asked): Move {
     attempt: index === end && outcome === 'Pending' ? 0 : 1,
     operation: `uid/${id}/1`,
     ...(index === end && outcome !== 'Failed' ? {} : { finished }),
-    ...(index === 0 ? { handles: { 'drained/web/web-1': 'ours', ...handles } } : {}),
+    ...(index === 0
+      ? { handles: asked.onlyHeld === true ? handles : { 'drained/web/web-1': 'ours', ...handles } }
+      : {}),
   }));
   const connections = { known: true, value: 0 } as const;
   const members = [{ member: 'web-1', state: asked.state ?? 'Unknown', connections, foreign, detail: '', held: true }];
@@ -66,6 +70,12 @@ describe('an intact group that is out when the run ends', () => {
       assert.ok(noted.kind === 'record');
       assert.deepEqual(noted.record, since);
       const back = ask(spec, { state: 'Drained', handles: since });
+      assert.equal(back.kind === 'act' ? back.effect.kind : back.kind, 'ServeMember');
+    });
+
+    it(`S-07 ${procedure}: is let go of where the end comes between the hold and the drain`, () => {
+      const pools = spec.pools.map((pool) => ({ ...pool, driver: 'service' as const }));
+      const back = ask({ ...spec, pools }, { state: 'Serving', onlyHeld: true, handles: since });
       assert.equal(back.kind === 'act' ? back.effect.kind : back.kind, 'ServeMember');
     });
 

@@ -86,8 +86,11 @@ export function noteLeftOut(input: DecideInput): Move | undefined {
   };
 }
 
-/** Members that are out by our hand although nothing is wrong with their group. */
-function drainedIntact({ run, entries }: DecideInput): MemberRef[] {
+/**
+ * Members that are out by our hand although nothing is wrong with their group, and those that are only held: an end may
+ * come between the hold and the drain, which is what is written down.
+ */
+function drainedIntact({ run, entries, observed }: DecideInput): MemberRef[] {
   const handles = mergeHandles(run.spec, entries);
   return run.spec.groups
     .filter(({ name }) => {
@@ -95,5 +98,9 @@ function drainedIntact({ run, entries }: DecideInput): MemberRef[] {
       return record.out && isIntact(record);
     })
     .flatMap(membersOf)
-    .filter((member) => handles[drainedKey(member)] === 'ours');
+    .filter((member) => {
+      const by = handles[drainedKey(member)];
+      if (by !== undefined) return by === 'ours';
+      return seeMembers(observed, [member]).seen.some((seen) => isHeldBack(run.spec, seen));
+    });
 }
