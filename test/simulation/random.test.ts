@@ -241,7 +241,7 @@ async function tell(seed: number): Promise<string> {
     );
     const why = [
       ...kept,
-      ...strangersIn(world, forgets ? leftToPeople(result.runs) : new Set()),
+      ...strangersIn(world, forgets ? leftToPeople(result.runs, drawn.words) : new Set()),
       ...result.runs.flatMap(({ metadata, status }) =>
         (status?.choices ?? [])
           .filter(({ estimate }) => estimate === undefined)
@@ -256,9 +256,13 @@ async function tell(seed: number): Promise<string> {
   }
 }
 
-/** Groups that were handed over: what a load balancer forgets of them afterwards, nobody tells it again. */
-function leftToPeople(runs: readonly UpgradeRun[]): ReadonlySet<string> {
-  return new Set(runs.flatMap(({ status }) => (status?.handedOver ?? []).flatMap(({ group }) => group ?? [])));
+/**
+ * Groups that were handed over, and members that a person had taken out: what a load balancer forgets of them, nobody
+ * tells it again.
+ */
+function leftToPeople(runs: readonly UpgradeRun[], words: readonly string[]): ReadonlySet<string> {
+  const groups = runs.flatMap(({ status }) => (status?.handedOver ?? []).flatMap(({ group }) => group ?? []));
+  return new Set([...groups, ...words.flatMap((word) => /somebody drains (\S+)/.exec(word)?.[1] ?? [])]);
 }
 
 /** Whatever happened in between: at the end no release serves that has not passed its tests. */
@@ -267,7 +271,7 @@ function strangersIn(world: World, excused: ReadonlySet<string>): string[] {
     pool.members.flatMap((member) => {
       const workload = world.workloads.get(member.workload);
       if (!pool.canHold || workload === undefined || !isServing(world, pool, member)) return [];
-      if (excused.has(workload.group)) return [];
+      if (excused.has(workload.group) || excused.has(member.member)) return [];
       const strange = workload.pods.some((pod) => !world.traffic.proven.has(provenKey(workload, pod.template)));
       return strange ? [`${member.member} serves a release that passed no test`] : [];
     }),
