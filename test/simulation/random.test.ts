@@ -2,7 +2,8 @@
  * Stories nobody wrote: random topologies, faults, kills, decisions and changes by others, all drawn from one seed. What
  * must hold is every invariant at every instant, and an end that is one, or a question to a person.
  *
- * `RANDOM_SEED=N` tells that one story alone, `RANDOM_SECONDS=N` goes on for so long (default 20, with `CI` 40; `npm run bench -- stories` for hours).
+ * `RANDOM_SEED=N` tells that one story alone, `RANDOM_SECONDS=N` goes on for so long (default 20, with `CI` 40). For hours:
+ * `npm run bench -- stories`.
  */
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
