@@ -4,9 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { image } from '../../test/unit/simulate-scene.ts';
 import { simulate } from './simulate.ts';
-
-const image = (digit: string): string => `registry.example/portal@sha256:${digit.repeat(64)}`;
 
 const group = (number: number): string => `
 apiVersion: belay.dev/v1alpha1

@@ -3,52 +3,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { bare, image } from '../../test/unit/simulate-scene.ts';
 import { simulate } from './simulate.ts';
 
-const image = (digit: string): string => `registry.example/portal@sha256:${digit.repeat(64)}`;
-
-const group = (number: number): string => `
-apiVersion: belay.dev/v1alpha1
-kind: ServerGroup
-metadata: {name: group-${number}}
-spec:
-  servers:
-  - {name: web-${number}, workload: {kind: StatefulSet, name: web-${number}}, pools: [{name: web}]}
-  probes: functions
-  snapshot: {volumeSnapshotClassName: csi}
----
-apiVersion: apps/v1
-kind: StatefulSet
-metadata: {name: web-${number}}
-spec:
-  replicas: 1
-  template: {spec: {containers: [{name: portal, image: "${image('1')}"}]}}
-  volumeClaimTemplates: [{metadata: {name: data}}]
----`;
-
-const release = (version: string, digit: string): string => `
-apiVersion: belay.dev/v1alpha1
-kind: Package
-metadata: {name: portal-${version}}
-spec: {product: portal, version: ${version}, upgradeType: Minor, images: {portal: "${image(digit)}"}}
----`;
-
-const manifests = `${group(1)}${group(2)}${release('1.1.0', '1')}${release('1.2.0', '2')}
-apiVersion: belay.dev/v1alpha1
-kind: Pool
-metadata: {name: web}
-spec: {haproxy: {endpoints: ["tcp://haproxy-0:9999"], backend: web}, healthChecked: true}
----
-apiVersion: belay.dev/v1alpha1
-kind: ProbeSuite
-metadata: {name: functions}
-spec: {probes: [{name: login, http: {url: "https://portal.example/login"}}]}
----
-apiVersion: belay.dev/v1alpha1
-kind: UpgradeSet
-metadata: {name: portal}
-spec: {package: portal-1.2.0, serverGroups: [group-1, group-2]}
----
+const manifests = `${bare}---
 apiVersion: v1
 kind: Secret
 metadata: {name: probe}

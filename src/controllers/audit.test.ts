@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decision, packageOf, pool, probeSuite, serverGroup, upgradeSet } from '../../test/builders/objects.ts';
 import { seedStatefulSet } from '../../test/conformance/scene.ts';
+import { contextOver } from '../../test/fakes/controllers.ts';
 import { createManualClock } from '../../test/fakes/manual-clock.ts';
 import { createMemoryClient } from '../../test/fakes/memory-client.ts';
 import type { Decision } from '../api/decision.ts';
@@ -13,14 +14,12 @@ import * as kinds from '../api/resources.ts';
 import type { ServerGroup } from '../api/server-group.ts';
 import type { StepEntry, UpgradeRun, UpgradeRunStatus } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
-import { createDrivers, createPreflightChecks } from '../drivers/assemble.ts';
 import { Pacer } from '../engine/pacer.ts';
 import { Stopwatch } from '../engine/stopwatch.ts';
 import type { Cache } from '../kube/cache.ts';
 import type { KubeObject, Resource } from '../kube/types.ts';
 import { silentLogger } from '../shared/logger.ts';
 import { planHash, upgradeRun } from '../status/fixture.test.ts';
-import { createCaches } from './assemble.ts';
 import type { ControllerContext } from './context.ts';
 import { createDeploymentLog } from './deployment-log.ts';
 import { LastSeen } from './last-seen.ts';
@@ -34,26 +33,15 @@ const never = new AbortController().signal;
 function scene() {
   const clock = createManualClock(Date.parse('2026-12-05T21:00:00Z'));
   const client = createMemoryClient({ clock });
-  const watching = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
-  const { caches } = createCaches(watching);
-  const drivers = createDrivers(watching);
+  const { caches, context: usual } = contextOver(client, clock);
   const notes: string[] = [];
   const context: ControllerContext = {
-    client,
-    caches,
-    drivers,
-    preflight: createPreflightChecks({ client, clock, pools: drivers.pools }),
-    clock,
-    now: () => clock.now(),
-    leader: { mayAct: () => true, epoch: () => 1 },
+    ...usual,
     announcer: {
       announce: (_, type, reason, __, note) => {
         notes.push(`${type} ${reason} ${note}`);
       },
     },
-    logger: silentLogger,
-    counters: { effectMade() {}, runEnded() {} },
-    requireServiceAccount: false,
   };
   for (const name of ['web-1', 'web-2']) seedStatefulSet({ client, clock }, name);
   return { clock, client, context, caches, notes };

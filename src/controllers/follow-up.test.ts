@@ -2,20 +2,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decision, imageOf, packageOf, serverGroup, upgradeSet } from '../../test/builders/objects.ts';
+import { contextOver } from '../../test/fakes/controllers.ts';
 import { createManualClock } from '../../test/fakes/manual-clock.ts';
 import { createMemoryClient } from '../../test/fakes/memory-client.ts';
 import type { Decision } from '../api/decision.ts';
 import * as kinds from '../api/resources.ts';
 import type { UpgradeRun, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { UpgradeSet } from '../api/upgrade-set.ts';
-import { createDrivers, createPreflightChecks } from '../drivers/assemble.ts';
 import { isConflict } from '../kube/kube-error.ts';
 import { statefulSets } from '../kube/resources.ts';
 import { followsAnnotation } from '../planner/follow-up.ts';
 import { PauseError, RetryError } from '../shared/errors.ts';
 import { formatInstant } from '../shared/instant.ts';
 import { silentLogger } from '../shared/logger.ts';
-import { createCaches } from './assemble.ts';
 import type { ControllerContext } from './context.ts';
 import { Pace } from './pace.ts';
 import { reconcileSet } from './reconcile-set.ts';
@@ -27,29 +26,17 @@ const place = { namespace: 'shop' };
 function scene() {
   const clock = createManualClock(at);
   const client = createMemoryClient({ clock });
-  const watching = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
-  const { caches } = createCaches(watching);
-  const drivers = createDrivers(watching);
-  const checks = createPreflightChecks({ client, clock, pools: drivers.pools });
+  const { caches, context: usual } = contextOver(client, clock);
   const preflight: Error[] = [];
   const context: ControllerContext = {
-    client,
-    caches,
-    drivers,
+    ...usual,
     preflight: {
       async findProblems(...args) {
         const [error] = preflight.splice(0, 1);
         if (error !== undefined) throw error;
-        return checks.findProblems(...args);
+        return usual.preflight.findProblems(...args);
       },
     },
-    clock,
-    now: () => clock.now(),
-    leader: { mayAct: () => true, epoch: () => 1 },
-    announcer: { announce() {} },
-    logger: silentLogger,
-    counters: { effectMade() {}, runEnded() {} },
-    requireServiceAccount: false,
   };
   client.seed(statefulSets, {
     apiVersion: 'apps/v1',

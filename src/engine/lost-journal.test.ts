@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { nothingObserved } from '../../test/builders/observed.ts';
 import type { StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import type { RunIntent } from '../planner/decision.ts';
 import type { Observed, WorkloadObservation } from '../planner/observed.ts';
@@ -162,17 +163,9 @@ const cases: Readonly<Record<string, Case>> = {
 
 function observe({ seen = {}, groupLockedBy = '' }: Case): Observed {
   return {
-    now: 0,
+    ...nothingObserved(),
     groups: new Map([['group-1', { group: 'group-1', exists: true, lockedBy: groupLockedBy }]]),
     workloads: new Map([['StatefulSet/web-1', { ...locked, ...seen }]]),
-    pools: new Map(),
-    snapshots: new Map(),
-    restores: new Map(),
-    probes: new Map(),
-    saved: new Set(),
-    databaseJobs: new Map(),
-    checks: new Map(),
-    settings: new Map(),
   };
 }
 

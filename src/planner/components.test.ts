@@ -1,6 +1,7 @@
 /** Versions of components, from Packages into the plan, and from answers into the journal (001-34). */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { nothingObserved } from '../../test/builders/observed.ts';
 import { imageOf, packageOf, pool, probeSuite, serverGroup, upgradeSet } from '../../test/builders/objects.ts';
 import type { Package } from '../api/package.ts';
 import type { Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
@@ -124,17 +125,8 @@ function verdictOf(seen: Partial<ProbeObservation>, id = 'g1-isolated'): StepVer
   const entry: StepEntry = { id, state: 'Running', attempt: 1, operation: `uid/${id}/1` };
   const probe = { id: `uid/${id}/1/0`, state: 'passed', message: '', results: [], ...seen } as const;
   const observed: Observed = {
-    now,
-    groups: new Map(),
-    workloads: new Map(),
-    pools: new Map(),
-    snapshots: new Map(),
-    restores: new Map(),
+    ...nothingObserved(now),
     probes: seen.state === 'absent' ? new Map() : new Map([[probe.id, probe]]),
-    databaseJobs: new Map(),
-    checks: new Map(),
-    saved: new Set(),
-    settings: new Map(),
   };
   return evaluateProbe({
     run: { name: 'portal-1', uid: 'uid', spec },

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { nothingObserved } from '../../test/builders/observed.ts';
 import type { Hook } from '../api/server-group.ts';
 import type { RunGroup, Step, StepEntry, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import { evaluateStep } from './evaluate.ts';
-import type { CheckObservation, Observed } from './observed.ts';
+import type { CheckObservation } from './observed.ts';
 import { computeDowntime } from './procedures/downtime.ts';
 import { computeRolling } from './procedures/rolling.ts';
 import type { ProcedureInput } from './procedures/rows.ts';
@@ -103,20 +104,6 @@ const at: Step = {
   estimate: '1m',
 };
 
-const empty: Observed = {
-  now: 0,
-  groups: new Map(),
-  workloads: new Map(),
-  pools: new Map(),
-  snapshots: new Map(),
-  restores: new Map(),
-  probes: new Map(),
-  databaseJobs: new Map(),
-  checks: new Map(),
-  saved: new Set(),
-  settings: new Map(),
-};
-
 type Seen = Partial<CheckObservation> & Pick<CheckObservation, 'state'>;
 
 /** One step of one attempt: what is written down goes on into the next look. */
@@ -151,7 +138,7 @@ class Attempt {
     const checks = new Map([[id, { id, message: '', remedy: '', ...seen }]]);
     const verdict = evaluateStep({
       ...this.#place,
-      observed: { ...empty, checks },
+      observed: { ...nothingObserved(), checks },
       decisions: [],
       now: 0,
       consumedMs,

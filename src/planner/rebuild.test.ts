@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { nothingObserved } from '../../test/builders/observed.ts';
 import type { RunGroup, Step, StepEntry, StepState, UpgradeRunSpec } from '../api/upgrade-run.ts';
 import { decide } from './decide.ts';
 import type { DecideInput } from './decision.ts';
@@ -139,20 +140,6 @@ function rebuildOf([origin, ...attempts]: readonly PastRun[], wish: Partial<Rebu
   return computeRebuildRun(origin, attempts, { ...order, ...wish }, hash);
 }
 
-const nothingSeen: Observed = {
-  now,
-  groups: new Map(),
-  workloads: new Map(),
-  pools: new Map(),
-  snapshots: new Map(),
-  restores: new Map(),
-  probes: new Map(),
-  databaseJobs: new Map(),
-  checks: new Map(),
-  saved: new Set(),
-  settings: new Map(),
-};
-
 function word(spec: Partial<ValidDecision>): ValidDecision {
   return {
     name: 'word',
@@ -177,7 +164,7 @@ function moveAfter(run: PastRun, decisions: readonly ValidDecision[] = []): Move
   const input: DecideInput = {
     run,
     entries: run.entries,
-    observed: nothingSeen,
+    observed: nothingObserved(now),
     decisions,
     intent: { paused: false },
     now,
@@ -327,7 +314,7 @@ function contextFor(
     step,
     entry: entry(id, 'Running'),
     handles: { ...spec.handles, ...handles },
-    observed: { ...nothingSeen, ...seen },
+    observed: { ...nothingObserved(now), ...seen },
     decisions: [],
     now,
     consumedMs: 0,

@@ -1,5 +1,6 @@
 /** All controllers over a server in memory, on a manual clock. */
 import { assembleControllers, createCaches } from '../../src/controllers/assemble.ts';
+import type { ControllerContext } from '../../src/controllers/context.ts';
 import { createDrivers, createPreflightChecks } from '../../src/drivers/assemble.ts';
 import type { Drivers } from '../../src/drivers/contract.ts';
 import type { Send } from '../../src/drivers/send-message.ts';
@@ -16,6 +17,27 @@ export interface RunningControllers {
   stop(): Promise<void>;
 }
 
+/** What controllers are made of: caches, drivers and a context in which this process leads and announces nothing. */
+export function contextOver(client: MemoryClient, clock: ManualClock) {
+  const watching = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
+  const { caches, runnables } = createCaches(watching);
+  const drivers = createDrivers(watching);
+  const context: ControllerContext = {
+    client,
+    caches,
+    drivers,
+    preflight: createPreflightChecks({ client, clock, pools: drivers.pools }),
+    clock,
+    now: () => clock.now(),
+    leader: { mayAct: () => true, epoch: () => 1 },
+    announcer: { announce() {} },
+    logger: silentLogger,
+    counters: { effectMade() {}, runEnded() {} },
+    requireServiceAccount: false,
+  };
+  return { watching, caches, runnables, drivers, context };
+}
+
 /**
  * The controllers over what `seed` puts there.
  * @param send of messages to people; without it nobody is told
@@ -24,26 +46,12 @@ export function startControllers(seed: (client: MemoryClient) => void, send?: Se
   const clock = createManualClock();
   const client = createMemoryClient({ clock });
   seed(client);
-  const watching = { client, watcher: client, namespaces: [], logger: silentLogger, random: () => 0.5, clock };
-  const { caches, runnables } = createCaches(watching);
+  const { watching, caches, runnables, drivers, context } = contextOver(client, clock);
   const metrics = createMetrics({ sets: () => [], isLeader: () => true, version: '1.0.0' });
-  const drivers = createDrivers(watching);
   const controllers = assembleControllers({
     ...watching,
     caches,
-    context: {
-      client,
-      caches,
-      drivers,
-      preflight: createPreflightChecks({ client, clock, pools: drivers.pools }),
-      clock,
-      now: () => clock.now(),
-      leader: { mayAct: () => true, epoch: () => 1 },
-      announcer: { announce() {} },
-      logger: silentLogger,
-      counters: metrics,
-      requireServiceAccount: false,
-    },
+    context: { ...context, counters: metrics },
     metrics: metrics.controller,
     counters: metrics,
     ...(send === undefined ? {} : { send }),

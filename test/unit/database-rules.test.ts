@@ -1,6 +1,7 @@
 /** The rules of the database that must never break, each as one question; `test/mutation/` breaks them one by one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { nothingObserved } from '../builders/observed.ts';
 import type { StepAction, UpgradeRun } from '../../src/api/upgrade-run.ts';
 import { evaluateStep } from '../../src/planner/evaluate.ts';
 import { validDecisions } from '../../src/planner/intent.ts';
@@ -43,17 +44,9 @@ function ask(question: Question): StepVerdict {
   const refs = [...told.world.workloads.values()];
   if (question.stopped === true) for (const workload of refs) workload.replicas = 0;
   const observed: Observed = {
-    now: 0,
-    groups: new Map(),
+    ...nothingObserved(),
     workloads: new Map(refs.map((ref) => [`${ref.kind}/${ref.name}`, seeWorkloadNow(told.world, ref, 'run')])),
-    pools: new Map(),
-    snapshots: new Map(),
-    restores: new Map(),
-    probes: new Map(),
     databaseJobs: new Map(jobs),
-    checks: new Map(),
-    saved: new Set(),
-    settings: new Map(),
   };
   return evaluateStep({
     run: {

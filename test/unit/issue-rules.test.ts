@@ -1,13 +1,13 @@
 /** What is asked after a failure with how much of the agreed window left, and when another run follows an ended one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { nothingObserved } from '../builders/observed.ts';
 import type { Decision } from '../../src/api/decision.ts';
 import type { StepEntry, UpgradeRun, UpgradeRunSpec } from '../../src/api/upgrade-run.ts';
 import { estimateOf, estimateOfWayBack } from '../../src/planner/estimate.ts';
 import { decideAfterFailure } from '../../src/planner/failure.ts';
 import { decideFollowUp, followsAnnotation, type FollowUp } from '../../src/planner/follow-up.ts';
 import type { Move } from '../../src/planner/move.ts';
-import type { Observed } from '../../src/planner/observed.ts';
 import { ask } from '../../src/planner/question.ts';
 import { whyNoRestart, windowWarning } from '../../src/planner/window.ts';
 import { formatInstant } from '../../src/shared/instant.ts';
@@ -19,20 +19,6 @@ import { setting } from '../simulation/story.ts';
 
 const minuteMs = 60_000;
 const now = Date.UTC(2026, 11, 5, 20, 30);
-
-const nothing: Observed = {
-  now,
-  groups: new Map(),
-  workloads: new Map(),
-  pools: new Map(),
-  snapshots: new Map(),
-  restores: new Map(),
-  probes: new Map(),
-  databaseJobs: new Map(),
-  checks: new Map(),
-  saved: new Set(),
-  settings: new Map(),
-};
 
 /** @param leftMs of the agreed window, from now; undefined: none was agreed */
 function specWith(
@@ -71,7 +57,7 @@ function questionAt(spec: UpgradeRunSpec, at = now): Extract<Move, { kind: 'awai
     current: { step, entry: must(entries.at(-1), 'entry') },
     isCertain: true,
     denied: undefined,
-    observed: nothing,
+    observed: nothingObserved(now),
     decisions: [],
     intent: { paused: false },
     now: at,
@@ -195,7 +181,7 @@ describe('a word for a restart', () => {
       {
         run: { name: 'portal-1', uid: 'run', spec },
         entries,
-        observed: nothing,
+        observed: nothingObserved(now),
         decisions: [{ ...word, ...about }],
         intent: { paused: false },
         now,

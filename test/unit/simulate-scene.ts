@@ -34,7 +34,8 @@ metadata: {name: portal-${version}}
 spec: {product: portal, version: ${version}, upgradeType: Minor, images: {portal: "${image(digit)}"}}
 ---`;
 
-export const portal = `${group(1)}${group(2)}${release('1.1.0', '1')}${release('1.2.0', '2')}
+/** What Belay is told of it and the servers, without anything that else would be in the cluster. */
+export const bare = `${group(1)}${group(2)}${release('1.1.0', '1')}${release('1.2.0', '2')}
 apiVersion: belay.dev/v1alpha1
 kind: Pool
 metadata: {name: web}
@@ -49,7 +50,9 @@ apiVersion: belay.dev/v1alpha1
 kind: UpgradeSet
 metadata: {name: portal}
 spec: {package: portal-1.2.0, serverGroups: [group-1, group-2]}
----
+`;
+
+export const portal = `${bare}---
 apiVersion: storage.k8s.io/v1
 kind: VolumeSnapshotClass
 metadata: {name: csi}
