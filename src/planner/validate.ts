@@ -6,6 +6,7 @@ import { variableNames } from '../api/variables.ts';
 import { parseInstant } from '../shared/instant.ts';
 import { describePath, findPath, misfitOf } from './catalogue.ts';
 import type { PlanInput } from './plan.ts';
+import { suiteFacts } from './declared/probes.ts';
 import { imagesFor } from './plan.ts';
 import { describeUnmet, findUnmet } from './prerequisites.ts';
 import { changesOf, type Change } from './settings.ts';
@@ -303,8 +304,6 @@ function undeclaredConfigs(input: PlanInput): Problem[] {
   );
 }
 
-const ownVariables = ['SERVER', 'GROUP', 'RUN', 'STEP', 'FROM_VERSION', 'TO_VERSION', 'EXPECTED_VERSION', 'MEMBER'];
-
 function variableProblems(input: PlanInput): Problem[] {
   return input.groups.flatMap((group) => {
     const suite = input.suites.find((candidate) => candidate.metadata.name === group.spec.probes);
@@ -312,7 +311,7 @@ function variableProblems(input: PlanInput): Problem[] {
     const serverVars = group.spec.servers.map((server) => Object.keys(server.vars ?? {}));
     const common = (serverVars[0] ?? []).filter((name) => serverVars.every((names) => names.includes(name)));
     const known = new Set([
-      ...ownVariables,
+      ...suiteFacts,
       ...common,
       ...Object.keys(group.spec.probeParameters ?? {}),
       ...suiteVariables(suite),

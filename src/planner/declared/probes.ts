@@ -86,7 +86,16 @@ export function unsetVariables({ spec }: ProbeSuite, known: readonly string[]): 
 }
 
 /** Given to every suite; see docs/hooks.md for what Jobs get beside them. */
-const own = ['SERVER', 'GROUP', 'RUN', 'STEP', 'FROM_VERSION', 'TO_VERSION', 'EXPECTED_VERSION', 'MEMBER'];
+export const suiteFacts = [
+  'SERVER',
+  'GROUP',
+  'RUN',
+  'STEP',
+  'FROM_VERSION',
+  'TO_VERSION',
+  'EXPECTED_VERSION',
+  'MEMBER',
+];
 
 /**
  * Variables that need no probe of the suite to set them: what nobody sets at all is complained about where a plan is
@@ -104,7 +113,7 @@ export function setFromOutside({ metadata, spec }: ProbeSuite, groups: readonly 
       [...(http?.env ?? []), ...(job?.env ?? []), ...(http?.capture ?? [])].map(({ name }) => name),
     ),
   );
-  return [...own, ...given, ...variableNames(JSON.stringify(spec.probes)).filter((name) => !inner.has(name))];
+  return [...suiteFacts, ...given, ...variableNames(JSON.stringify(spec.probes)).filter((name) => !inner.has(name))];
 }
 
 function whyUnset(name: string, probes: readonly Probe[]): string {
